@@ -1,0 +1,1 @@
+"""Packhorse: a job queue whose every part is a plugin."""

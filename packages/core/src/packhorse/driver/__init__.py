@@ -1,0 +1,1 @@
+"""Drivers: the contract, the values that cross it, and the four that come with the core."""

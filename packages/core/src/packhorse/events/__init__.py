@@ -1,0 +1,1 @@
+"""The door to the events: every class that `app.on` takes."""

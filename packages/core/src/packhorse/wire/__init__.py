@@ -1,0 +1,1 @@
+"""The wire format: envelope, serializer, codecs, and the seal that puts them in order."""

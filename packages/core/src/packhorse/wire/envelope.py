@@ -1,0 +1,61 @@
+"""The envelope, version 1: a message's body, one JSON document that any language can write.
+
+In clear: what a worker must know before it opens anything. Inside `body`, and sealed with it when
+a codec seals: everything else. `docs/wire-format.md` describes it, `tests/unit/wire/vectors.json`
+has examples to test another implementation with.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+from uuid import UUID
+
+from msgspec import Raw, Struct
+
+VERSION: Final = 1
+
+
+class Failure(Struct, frozen=True):
+    """One attempt that ended in an exception or a time-out; `at` in seconds since 1970."""
+
+    attempt: int
+    type: str
+    message: str
+    traceback: str
+    at: float
+    worker: str
+
+
+class Body(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=False):
+    """What is sealed. `args` is the arguments' JSON object, untouched until the job is known.
+
+    `overrides` are options set by `using` for this message only; `until` and `expires` are moments
+    in seconds since 1970; `context` travels from dispatcher to job.
+    """
+
+    args: Raw
+    overrides: Mapping[str, Raw] = {}
+    until: float | None = None
+    expires: float | None = None
+    tags: tuple[str, ...] = ()
+    context: Mapping[str, Raw] = {}
+    failures: tuple[Failure, ...] = ()
+
+
+class Envelope(Struct, frozen=True):
+    """What is in clear.
+
+    `failed`, `lost` and `unknown` are banked counters; `enc` names what was done to the body,
+    outermost last; empty, `body` is the JSON object itself, otherwise its bytes in base64.
+    """
+
+    v: int
+    id: UUID
+    job: str
+    at: float
+    body: Raw
+    failed: int = 0
+    lost: int = 0
+    unknown: int = 0
+    enc: tuple[str, ...] = ()
+
+
