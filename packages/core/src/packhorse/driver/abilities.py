@@ -4,6 +4,7 @@ An ability is declared (the driver inherits it) or refused (the core raises `Uns
 ignored. The same rules as for `Driver` hold for errors and threads.
 """
 
+import builtins
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from typing import Literal
@@ -26,11 +27,11 @@ class Lists(ABC):
         """
 
     @abstractmethod
-    def get(self, ids: Sequence[UUID]) -> list[Listed | None]:
+    def get(self, ids: Sequence[UUID]) -> builtins.list[Listed | None]:
         """The messages with these ids in whatever state, None where there is none."""
 
     @abstractmethod
-    def queues(self) -> list[str]:
+    def queues(self) -> builtins.list[str]:
         """The names of all queues that hold any message, dead ones too, sorted."""
 
     @abstractmethod

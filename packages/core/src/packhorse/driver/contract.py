@@ -8,7 +8,7 @@ one call is one round trip where the broker allows it.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, Literal, Self
+from typing import Literal, Self
 
 from msgspec import Struct, field
 
@@ -27,6 +27,7 @@ class Capabilities(Struct, frozen=True, kw_only=True):
                      same slot, or must the core send them before?
     fencing          does the broker refuse a stale token, or only this process's clock?
     rewrite          does `Retry` change the body in place, send a copy and delete, or can it not?
+    ordered          does a queue keep the order of sending, and what comes back its old place?
     known_ids        does an id with `once` stay known after its message is gone?
     unique, groups   are `Message.unique` and `Message.group` kept? If not, sending one raises
                      `Unsupported`.
@@ -42,6 +43,7 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     follow: Literal["atomic", "atomic_in_slot", "before"] = "atomic"
     fencing: Literal["broker", "clock"] = "broker"
     rewrite: Literal["in_place", "resend", "none"] = "in_place"
+    ordered: bool = True
     known_ids: bool = True
     unique: bool = False
     groups: bool = False
@@ -86,7 +88,7 @@ class DriverSetup(Struct, frozen=True, kw_only=True):
 class Driver(ABC):
     """Speaks to one broker. One per connection and process; thread-safe."""
 
-    capabilities: ClassVar[Capabilities] | Capabilities = Capabilities()
+    capabilities: Capabilities = Capabilities()
 
     @classmethod
     @abstractmethod
