@@ -1,0 +1,79 @@
+"""Looks for each server that the tests use and installs what is missing.
+
+What is missing comes by apt on Debian and Ubuntu, as root or with sudo; elsewhere it says what to
+install and exits with 1. It starts nothing: tests start private servers of their own.
+
+Today the tests need only the SQLite library inside Python, so there is no compose file yet.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+
+class Server(NamedTuple):
+    """One row of the table: how a server is found and what brings it.
+
+    `find` returns what it found, to be printed, or None. `apt` is the package that brings the
+    server, None if none does. `advice` tells a person what to do where apt cannot help.
+    """
+
+    name: str
+    find: Callable[[], str | None]
+    apt: str | None
+    advice: str
+
+
+def sqlite() -> str | None:
+    """The version of Python's SQLite library if it knows RETURNING, which the driver needs."""
+    try:
+        import sqlite3
+    except ImportError:
+        return None
+    return sqlite3.sqlite_version if sqlite3.sqlite_version_info >= (3, 35) else None
+
+
+SERVERS = (
+    Server(
+        "SQLite",
+        sqlite,
+        apt=None,
+        advice="it is part of Python: use a Python with its sqlite3 module and SQLite 3.35 or newer",
+    ),
+)
+
+
+def main(servers: Sequence[Server] = SERVERS) -> int:
+    """Makes sure that all `servers` are there; returns the exit code."""
+    missing = [server for server in servers if server.find() is None]
+    install([server.apt for server in missing if server.apt])
+    failed = False
+    for server in servers:
+        if found := server.find():
+            print(f"{server.name}: {found}")
+        else:
+            failed = True
+            print(f"{server.name} is missing: {server.advice}", file=sys.stderr)
+    return int(failed)
+
+
+def install(packages: Sequence[str]) -> None:
+    """Installs Debian packages, if this machine has apt and lets us; whoever asked looks again."""
+    if not packages or shutil.which("apt-get") is None:
+        return
+    root: list[str] = []
+    if os.geteuid() != 0:
+        if shutil.which("sudo") is None:
+            return
+        root = ["sudo"]
+    print(f"installing {', '.join(packages)}", flush=True)
+    apt = [*root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]
+    subprocess.run([*apt, "update", "--quiet"], check=False)
+    subprocess.run([*apt, "install", "--yes", "--no-install-recommends", *packages], check=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

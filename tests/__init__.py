@@ -1,0 +1,1 @@
+"""The tests of all packages; CONTRIBUTING.md says which folder holds what."""

@@ -1,0 +1,1 @@
+"""What is published: wheels, metadata, public names and the cost of importing them."""
