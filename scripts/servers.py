@@ -41,7 +41,7 @@ SERVERS = (
         "SQLite",
         sqlite,
         apt=None,
-        advice="it is part of Python: use a Python with its sqlite3 module and SQLite 3.35 or newer",
+        advice="use a Python that has the sqlite3 module, built with SQLite 3.35 or newer",
     ),
 )
 

@@ -1,7 +1,7 @@
 """Chooses the backends that a run tests, and sets what holds for every test.
 
-A test belongs to a backend by `@pytest.mark.backend("NAME")`, or by its file in `tests/conformance`,
-`test_NAME.py`. A test of no backend runs always.
+A test belongs to a backend by `@pytest.mark.backend("NAME")`, or because its file is
+`tests/conformance/test_NAME.py`. A test of no backend runs always.
 """
 
 from collections.abc import Iterable
@@ -38,7 +38,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     chosen = set(config.getoption("--backends"))
-    kept, others = [], []
+    kept: list[pytest.Item] = []
+    others: list[pytest.Item] = []
     for item in items:
         (kept if chosen.issuperset(backends_of(item)) else others).append(item)
     if others:

@@ -30,7 +30,7 @@ class Member(NamedTuple):
 
 
 def requirement_name(requirement: str) -> str:
-    """The normalized name of the distribution that a requirement like `Some_Thing[x]>=1` asks for."""
+    """The normalized name of what a requirement like `Some_Thing[x]>=1` asks for."""
     name = re.split(r"[^\w.-]", requirement, maxsplit=1)[0]
     return re.sub(r"[-_.]+", "-", name).lower()
 

@@ -23,7 +23,11 @@ FILES = {
         def test_of_sqlite(url): pass
     """,
     "tests/conformance/test_sqlite.py": "def test_conforms(): pass",
-    "pytest.ini": "[pytest]\nmarkers = backend(name): x\naddopts = --strict-markers\ntestpaths = tests",
+    "pytest.ini": """[pytest]
+        markers = backend(name): runs on this backend
+        addopts = --strict-markers
+        testpaths = tests
+    """,
 }
 
 
