@@ -1,0 +1,123 @@
+"""`JobContext`: what a running job knows of itself, and what it may ask for."""
+
+import contextvars
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Union
+from uuid import UUID
+
+from msgspec import Struct
+
+from packhorse.ids import new_id
+
+if TYPE_CHECKING:
+    from packhorse.driver.message import Delivery
+
+_current: contextvars.ContextVar["JobContext"] = contextvars.ContextVar("packhorse_job")
+
+
+class Release(Struct, frozen=True):
+    """The job asked to run again in `delay` seconds."""
+
+    delay: float
+
+
+class Fail(Struct, frozen=True):
+    """The job asked to be failed for good."""
+
+    reason: str
+    error: BaseException | None = None
+
+
+class Delete(Struct, frozen=True):
+    """The job asked to count as done, whatever it returns."""
+
+
+Wish = Union[Release, Fail, Delete]
+
+
+class JobContext:
+    """One attempt of one job, as its handler sees it.
+
+    `attempt` is failures + 1; `deliveries` is the broker's count since the message was last written;
+    `token` names the lease. The handler's own thread or task calls the methods; `cancelled` may be
+    read from any.
+    """
+
+    __slots__ = (
+        "attempt",
+        "cancelled",
+        "connection",
+        "deliveries",
+        "id",
+        "job",
+        "queue",
+        "tags",
+        "token",
+        "wish",
+        "worker",
+    )
+
+    def __init__(
+        self,
+        id: UUID,
+        job: str,
+        queue: str,
+        connection: str,
+        attempt: int = 1,
+        deliveries: int = 1,
+        token: bytes = b"",
+        tags: Sequence[str] = (),
+        worker: str = "",
+    ) -> None:
+        self.id = id
+        self.job = job
+        self.queue = queue
+        self.connection = connection
+        self.attempt = attempt
+        self.deliveries = deliveries
+        self.token = token
+        self.tags = tags
+        self.worker = worker
+        self.cancelled = False
+        self.wish: Wish | None = None
+
+    @staticmethod
+    def current() -> "JobContext | None":
+        """The context of the job that runs in this thread or task, None outside of one."""
+        return _current.get(None)
+
+    def release(self, delay: float = 0.0) -> None:
+        """Puts the job back for `delay` seconds once the handler has returned; no counter moves."""
+        if not isinstance(self.wish, Fail):
+            self.wish = Release(float(delay))
+
+    def fail(self, reason: str | BaseException = "failed by the job") -> None:
+        """Fails the job for good once the handler has ended, whatever its tries."""
+        if isinstance(reason, BaseException):
+            self.wish = Fail(str(reason) or type(reason).__name__, reason)
+        else:
+            self.wish = Fail(reason)
+
+    def delete(self) -> None:
+        """Counts the job as done once the handler has returned."""
+        if self.wish is None:
+            self.wish = Delete()
+
+    @property
+    def log(self) -> "logging.LoggerAdapter[logging.Logger]":
+        """A logger (`packhorse.job`) whose records carry job, id, queue and attempt."""
+        facts = {"job": self.job, "id": str(self.id), "queue": self.queue, "attempt": self.attempt}
+        return logging.LoggerAdapter(logging.getLogger("packhorse.job"), facts)
+
+    def __repr__(self) -> str:
+        return f"<context of {self.job} {self.id}, attempt {self.attempt}>"
+
+
+def detached(job: str) -> JobContext:
+    """A context for a job that is called like a function: nothing it asks for has an effect."""
+    return JobContext(new_id(), job, queue="", connection="")
+
+
+enter = _current.set
+leave = _current.reset

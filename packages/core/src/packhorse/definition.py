@@ -1,0 +1,128 @@
+"""What packhorse knows of one job: its name, options and arguments, and how to run it."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import UNSET, Struct
+
+from packhorse.errors import InvalidPayload, JobDefinitionError
+from packhorse.options import Middleware, OptionSet
+from packhorse.wire.serializer import JSON, Serializer
+from packhorse.wire.types import unregistered
+
+if TYPE_CHECKING:
+    from packhorse.context import JobContext
+
+Run = Callable[["JobContext", Any], object]
+"""Calls the handler with a context and the arguments; gives its result, or a coroutine."""
+
+
+class Definition:
+    """One job, as registered under its name; the same for a function and a class.
+
+    `arguments` gives the Struct type of the payload (late, because annotations may refer to what is
+    defined below the job), `run` calls the handler, `methods` are options that a class computes from
+    its arguments, and `on_failed` is the class's `failed`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        origin: str,
+        options: OptionSet,
+        arguments: Callable[[], type[Struct]],
+        run: Run,
+        *,
+        is_async: bool,
+        methods: Mapping[str, Callable[..., Any]] | None = None,
+        on_failed: Callable[[Any, BaseException], object] | None = None,
+    ) -> None:
+        self.name = name
+        self.origin = origin
+        self.options = options
+        self.run = run
+        self.is_async = is_async
+        self.methods = methods or {}
+        self.on_failed = on_failed
+        self._arguments = arguments
+        self._decoders: dict[str, Callable[[bytes], Struct]] = {}
+        try:
+            self.check()
+        except NameError:
+            pass  # a forward reference: checked at first use
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        return () if self.options.aliases is UNSET else self.options.aliases
+
+    def check(self) -> list[str]:
+        """Raises `JobDefinitionError` for an annotation that cannot travel.
+
+        Gives the names of types that can only if a plugin registers them.
+        """
+        missing = []
+        for field, annotation in msgspec_fields(self._arguments()):
+            try:
+                missing += unregistered(annotation)
+            except TypeError as error:
+                raise JobDefinitionError(
+                    f"job {self.name}: argument {field!r}: {error}"
+                ) from None
+        return missing
+
+    def encode(self, arguments: Struct, serializer: Serializer = JSON, validate: bool = True) -> bytes:
+        """The arguments as they travel; raises `InvalidPayload` for what does not fit the annotations."""
+        try:
+            data = serializer.encode(arguments)
+            if validate:
+                self.decode(data, serializer)
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
+            raise InvalidPayload(f"job {self.name}: the arguments cannot be sent: {error}") from error
+        if validate and b"null" in data and _has_nan(msgspec.to_builtins(arguments, enc_hook=repr)):
+            raise InvalidPayload(
+                f"job {self.name}: the arguments hold a NaN or an infinity, which JSON cannot carry"
+            )
+        return data
+
+    def decode(self, data: bytes, serializer: Serializer = JSON) -> Struct:
+        """The arguments of a message; raises `InvalidPayload` for what does not fit the annotations."""
+        decode = self._decoders.get(serializer.name)
+        try:
+            if decode is None:
+                decode = self._decoders[serializer.name] = serializer.decoder(self._arguments())
+            return decode(data)
+        except (ValueError, TypeError, RecursionError) as error:
+            raise InvalidPayload(f"job {self.name}: wrong arguments: {error}") from error
+
+    def option(self, name: str, arguments: Struct) -> Any:
+        """An option of this job: the method's answer, the keyword's value or UNSET."""
+        method = self.methods.get(name)
+        return getattr(self.options, name) if method is None else method(arguments)
+
+    def middleware(self, arguments: Struct) -> Sequence[Middleware]:
+        """What the job wants round its handler, outermost first."""
+        found = self.option("middleware", arguments)
+        return () if found is UNSET else tuple(found)
+
+    def __repr__(self) -> str:
+        return f"<job {self.name}>"
+
+
+def msgspec_fields(arguments: type[Struct]) -> list[tuple[str, object]]:
+    """The payload's fields with their annotations resolved; raises NameError for a forward one."""
+    import typing
+
+    hints = typing.get_type_hints(arguments, include_extras=True)
+    return [(name, hints[name]) for name in arguments.__struct_fields__]
+
+
+def _has_nan(value: object) -> bool:
+    if isinstance(value, float):
+        return not math.isfinite(value)
+    if isinstance(value, dict):
+        return any(_has_nan(v) for v in value.values())
+    if isinstance(value, list | tuple):
+        return any(_has_nan(v) for v in value)
+    return False

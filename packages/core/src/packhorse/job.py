@@ -1,0 +1,160 @@
+"""`Job`: a class that can be dispatched; its annotated names are the payload."""
+
+import inspect
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack, dataclass_transform
+
+from msgspec import Struct
+
+from packhorse.context import JobContext
+from packhorse.definition import Definition
+from packhorse.errors import JobDefinitionError
+from packhorse.options import FIXED, NAMES, Options, check
+from packhorse.pending import Pending
+from packhorse.registry import default_name, register
+
+if TYPE_CHECKING:
+    from packhorse.handle import JobHandle
+
+_BY_METHOD = frozenset(NAMES - {"name", "aliases"}) | {"unique_id"}
+
+
+class _JobMeta(type(Struct)):  # type: ignore[misc]
+    """Takes the options off the class keywords, checks the class and registers it."""
+
+    def __new__(
+        meta, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **keywords: Any
+    ) -> Any:
+        options = {key: keywords.pop(key) for key in list(keywords) if key not in _STRUCT_KEYWORDS}
+        cls = super().__new__(meta, name, bases, namespace, **keywords)
+        if bases[0] is not Struct:
+            _define(cls, namespace, options)
+        return cls
+
+
+_STRUCT_KEYWORDS = frozenset({"kw_only", "frozen", "rename", "omit_defaults", "tag", "tag_field"})
+
+if TYPE_CHECKING:
+
+    @dataclass_transform()
+    class _JobBase:
+        definition: ClassVar[Definition]
+
+        def __init_subclass__(cls, **options: Unpack[Options]) -> None: ...
+
+else:
+
+    class _JobBase(Struct, metaclass=_JobMeta):
+        pass
+
+
+class Job(_JobBase):
+    """The base of class jobs: write `handle`, and `failed` or option methods if you like.
+
+    Options are class keywords: `class Resize(Job, queue="media", tries=3)`. An option that depends on
+    the payload is a method of its name and wins over the keyword; `unique_id` gives the unique key.
+    A class without `handle` is a base for others and takes no messages.
+    """
+
+    if TYPE_CHECKING:
+        handle: ClassVar[Any]
+
+    def dispatch(self) -> "JobHandle":
+        """Pushes the job; when it returns, the broker has it.
+
+        Raises `InvalidPayload` for fields that do not fit, `ConnectionLost` if the broker is away.
+        """
+        return self._pending().dispatch()
+
+    async def dispatch_async(self) -> "JobHandle":
+        """`dispatch` off the event loop."""
+        return await self._pending().dispatch_async()
+
+    def dispatch_sync(self) -> object:
+        """Runs the job here through the whole attempt path: middleware, retries, events."""
+        return self._pending().dispatch_sync()
+
+    def using(self, **options: Unpack[Options]) -> Pending[object]:
+        """The job with options for this message only."""
+        return self._pending().using(**options)
+
+    def _pending(self) -> Pending[object]:
+        return pending(self)
+
+
+def pending(job: "Job | Pending[Any]") -> Pending[Any]:
+    """A job as a value; raises `JobDefinitionError` for a class without `handle`."""
+    if isinstance(job, Pending):
+        return job
+    definition = getattr(type(job), "definition", None)
+    if not isinstance(definition, Definition):
+        raise JobDefinitionError(
+            f"{job!r} is no job: give a Job with a handle method, or job.bind(…) of an @job function"
+        )
+    return Pending(definition, job)  # type: ignore[arg-type]
+
+
+def _define(cls: type, namespace: dict[str, Any], options: dict[str, Any]) -> None:
+    owner = f"job {cls.__module__}.{cls.__qualname__}"
+    fields = set(cls.__struct_fields__)  # type: ignore[attr-defined]
+    _check_names(owner, fields, namespace)
+    inherited: dict[str, Any] = {}
+    for base in reversed(cls.__mro__[1:]):
+        inherited |= {k: v for k, v in vars(base).get("_options", {}).items() if k not in FIXED - {"middleware"}}
+    cls._options = inherited | options  # type: ignore[attr-defined]
+    chosen = check(owner, cls._options)  # type: ignore[attr-defined]
+    handle = getattr(cls, "handle", None)
+    if handle is None:
+        return
+    methods = {
+        name: getattr(cls, name)
+        for name in _BY_METHOD
+        if name not in fields and inspect.isfunction(getattr(cls, name, None))
+    }
+    cls.definition = Definition(  # type: ignore[attr-defined]
+        chosen.name or default_name(cls.__module__, cls.__qualname__),
+        f"{cls.__module__}.{cls.__qualname__}",
+        chosen,
+        lambda: cls,
+        _runner(owner, handle),
+        is_async=inspect.iscoroutinefunction(handle),
+        methods=methods,
+        on_failed=getattr(cls, "failed", None),
+    )
+    register(cls.definition)  # type: ignore[attr-defined]
+
+
+def _check_names(owner: str, fields: set[str], namespace: dict[str, Any]) -> None:
+    for field in fields:
+        if field in _RESERVED:
+            raise JobDefinitionError(f"{owner}: a field cannot be called {field!r}, a method of Job")
+    annotated = namespace.get("__annotations__", {})
+    for name, value in namespace.items():
+        if name.startswith("_") or name in annotated or callable(value):
+            continue
+        if isinstance(value, property | classmethod | staticmethod):
+            continue
+        if name in NAMES:
+            raise JobDefinitionError(
+                f"{owner}: write the option as a keyword, class …(Job, {name}={value!r}), "
+                f"or annotate {name!r} to make it part of the payload"
+            )
+        if name in fields:
+            raise JobDefinitionError(
+                f"{owner}: {name!r} is a field of a base class; annotate it to change its default"
+            )
+
+
+def _runner(owner: str, handle: Any) -> Any:
+    parameters = list(inspect.signature(handle).parameters.values())
+    if len(parameters) == 1:
+        return lambda context, job: job.handle()
+    if len(parameters) == 2 and parameters[1].annotation in (JobContext, "JobContext"):
+        return lambda context, job: job.handle(context)
+    raise JobDefinitionError(
+        f"{owner}: handle takes nothing but self and, if it likes, a JobContext annotated as such"
+    )
+
+
+_RESERVED = frozenset(
+    {"dispatch", "dispatch_async", "dispatch_sync", "using", "handle", "failed", "middleware", "unique_id", "definition"}
+)

@@ -1,0 +1,1 @@
+"""Middleware: generator functions round each attempt."""

@@ -1,0 +1,48 @@
+"""Running generator functions round a handler; the same steps for `def` and `async def` jobs.
+
+A middleware runs up to its `yield`, the handler runs, and the rest of the middleware follows with
+the handler's result as the value of `yield`, or with its exception thrown in there.
+"""
+
+from collections.abc import Generator, Sequence
+
+from packhorse.context import JobContext
+from packhorse.options import Middleware
+
+
+class Onion:
+    """The middleware of one attempt, entered from the outside in and left from the inside out."""
+
+    def __init__(self) -> None:
+        self._entered: list[Generator[object, object, object]] = []
+
+    def enter(self, middleware: Sequence[Middleware], context: JobContext) -> bool:
+        """Runs each up to its `yield`; False if one returned before, so that the handler is skipped."""
+        for around in middleware:
+            generator = around(context)
+            try:
+                asked = next(generator)
+            except StopIteration:
+                return False
+            self._entered.append(generator)
+            if asked is not None:
+                raise TypeError(f"middleware {around!r} yielded {asked!r}; a plain yield is expected")
+        return True
+
+    def leave(self, result: object, error: BaseException | None) -> tuple[object, BaseException | None]:
+        """Runs the rest of each; gives the result and the error that are left, either may be replaced."""
+        while self._entered:
+            generator = self._entered.pop()
+            try:
+                if error is None:
+                    generator.send(result)
+                else:
+                    generator.throw(error)
+            except StopIteration:
+                error = None  # it ended without raising: what it caught is dealt with
+            except BaseException as raised:
+                error = raised
+            else:
+                generator.close()
+                error = TypeError(f"middleware {generator!r} yielded twice; it must yield once")
+        return result, error

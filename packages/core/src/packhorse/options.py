@@ -1,0 +1,180 @@
+"""A job's options: their names and types, how they are checked, and who wins over whom."""
+
+import difflib
+from collections.abc import Callable, Generator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, TypedDict
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from packhorse.driver.message import Unique
+from packhorse.errors import JobDefinitionError, Unsupported
+
+if TYPE_CHECKING:
+    from packhorse.context import JobContext
+
+Middleware = Callable[["JobContext"], Generator[object, object, object]]
+"""A generator function; `yield` is where the job runs."""
+
+Moment = float | timedelta | datetime
+"""Seconds from now, or a moment (a naive datetime is local time)."""
+
+
+class Exponential(Struct, frozen=True, tag=True):
+    """A backoff that doubles: `base`, 2 x `base`, 4 x `base` … seconds, up to `cap`.
+
+    `jitter` is the share that is random: 0.1 takes up to a tenth off, so that what failed together
+    does not come back together.
+    """
+
+    base: float = 1.0
+    cap: float = 3600.0
+    jitter: float = 0.1
+
+
+def exponential(base: float = 1.0, cap: float = 3600.0, jitter: float = 0.1) -> Exponential:
+    """A backoff for `backoff=`: see `Exponential`."""
+    return Exponential(base, cap, jitter)
+
+
+Backoff = float | Sequence[float] | Exponential
+"""Seconds before each repetition; the n-th of a list before the n-th, the last one repeats."""
+
+
+class Options(TypedDict, total=False):
+    """The keywords of `@job`, of a job class and of `using`; `docs/jobs.md` describes each."""
+
+    # read at dispatch
+    name: str
+    aliases: Sequence[str]
+    queue: str
+    connection: str
+    delay: float | timedelta
+    tags: Sequence[str]
+    codecs: Sequence[str]
+    after_commit: bool
+    unique: bool | Unique
+    group: str
+    retry_until: Moment
+    expires: Moment
+    # read when the job runs
+    tries: int
+    backoff: Backoff
+    timeout: float
+    soft_timeout: bool
+    fail_on_timeout: bool
+    max_losses: int
+    at_most_once: bool
+    isolate: bool
+    middleware: Sequence[Middleware]
+    keep_result: float
+
+
+class OptionSet(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    repr_omit_defaults=True,
+    forbid_unknown_fields=True,
+):
+    """Options as values: checked, and UNSET where nobody said anything."""
+
+    name: str | UnsetType = UNSET
+    aliases: tuple[str, ...] | UnsetType = UNSET
+    queue: str | UnsetType = UNSET
+    connection: str | UnsetType = UNSET
+    delay: float | UnsetType = UNSET
+    tags: tuple[str, ...] | UnsetType = UNSET
+    codecs: tuple[str, ...] | UnsetType = UNSET
+    after_commit: bool | UnsetType = UNSET
+    unique: bool | Unique | UnsetType = UNSET
+    group: str | UnsetType = UNSET
+    retry_until: object = UNSET
+    expires: object = UNSET
+    tries: int | UnsetType = UNSET
+    backoff: float | tuple[float, ...] | Exponential | UnsetType = UNSET
+    timeout: float | UnsetType = UNSET
+    soft_timeout: bool | UnsetType = UNSET
+    fail_on_timeout: bool | UnsetType = UNSET
+    max_losses: int | UnsetType = UNSET
+    at_most_once: bool | UnsetType = UNSET
+    isolate: bool | UnsetType = UNSET
+    middleware: object = UNSET
+    keep_result: float | UnsetType = UNSET
+
+
+NAMES = frozenset(OptionSet.__struct_fields__)
+RUN = ("tries", "backoff", "timeout", "soft_timeout", "fail_on_timeout", "max_losses", "at_most_once")
+"""Options that are read when the job runs; as overrides of one message they travel with it."""
+FIXED = frozenset({"name", "aliases", "middleware"})
+"""Options that belong to the job, not to one message."""
+_NOT_NEGATIVE = ("delay", "tries", "timeout", "max_losses", "keep_result")
+_NOT_YET = {
+    "isolate": "running a job in a process of its own",
+    "keep_result": "keeping results",
+    "after_commit": "pushing after a commit",
+}
+NOTHING = OptionSet()
+
+
+def check(owner: str, given: Mapping[str, object], *, message: bool = False) -> OptionSet:
+    """Checks keywords; raises `JobDefinitionError` that names the owner, the option and the nearest.
+
+    `message`: these are for one message (`using`), where the job's own options make no sense.
+    """
+    values = dict(given)
+    for name in values:
+        if name not in NAMES:
+            near = difflib.get_close_matches(name, NAMES, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise JobDefinitionError(f"{owner}: there is no option {name!r}{hint}")
+        if message and name in FIXED:
+            raise JobDefinitionError(f"{owner}: {name!r} belongs to the job, not to one message")
+        if values[name] and name in _NOT_YET:
+            raise Unsupported(f"{owner}: {_NOT_YET[name]} ({name}=…) is not available yet")
+    if isinstance(values.get("delay"), timedelta):
+        values["delay"] = values["delay"].total_seconds()  # type: ignore[attr-defined]
+    try:
+        options = msgspec.convert(values, OptionSet)
+    except msgspec.ValidationError as error:
+        raise JobDefinitionError(f"{owner}: wrong option: {error}") from None
+    _check_ranges(owner, options)
+    return options
+
+
+def _check_ranges(owner: str, options: OptionSet) -> None:
+    for name in _NOT_NEGATIVE:
+        value = getattr(options, name)
+        if value is not UNSET and not 0 <= value < float("inf"):
+            raise JobDefinitionError(f"{owner}: {name}={value!r} must be a number from 0 up")
+    for name in ("retry_until", "expires"):
+        value = getattr(options, name)
+        if value is not UNSET and not isinstance(value, int | float | timedelta | datetime):
+            raise JobDefinitionError(
+                f"{owner}: {name}={value!r} must be seconds, a timedelta or a datetime"
+            )
+    if options.at_most_once is True and options.tries not in (UNSET, 1):
+        raise JobDefinitionError(f"{owner}: at_most_once=True allows no tries={options.tries!r}")
+    backoff = options.backoff
+    delays = backoff if isinstance(backoff, tuple) else (backoff,)
+    if backoff == () or any(isinstance(d, int | float) and not 0 <= d < float("inf") for d in delays):
+        raise JobDefinitionError(f"{owner}: backoff={backoff!r} must be seconds from 0 up")
+
+
+def merge(base: OptionSet, over: OptionSet) -> OptionSet:
+    """Both, where `over` wins wherever it says something."""
+    if over is NOTHING or over == NOTHING:
+        return base
+    said = {name: value for name in NAMES if (value := getattr(over, name)) is not UNSET}
+    return msgspec.structs.replace(base, **said)
+
+
+def moment(value: object, now: float) -> float:
+    """A `Moment` as seconds since 1970, as seen at `now`."""
+    if isinstance(value, datetime):
+        return value.timestamp()
+    if isinstance(value, timedelta):
+        return now + value.total_seconds()
+    return now + float(value)  # type: ignore[arg-type]

@@ -1,0 +1,1 @@
+"""The worker: reserves, runs, settles and renews; decisions in plan.py and attempt.py, threads elsewhere."""
