@@ -16,11 +16,10 @@ def metadata(wheel: ZipFile) -> Message:
 
 
 def test_it_holds_its_own_package_and_nothing_else(member: Member, wheel: ZipFile) -> None:
-    sources = {
-        path.relative_to(member.source.parent).as_posix()
-        for path in member.source.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
-    }
+    """Caches that tools leave in the tree are no part of it."""
+    files = (path for path in member.source.rglob("*") if path.is_file())
+    names = {path.relative_to(member.source.parent).as_posix() for path in files}
+    sources = {name for name in names if "__pycache__" not in name and "/." not in name}
     assert f"{member.package}/__init__.py" in sources
     assert {name for name in wheel.namelist() if ".dist-info/" not in name} == sources
 
