@@ -8,7 +8,7 @@ one call is one round trip where the broker allows it.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, Self
+from typing import Literal
 
 from msgspec import Struct, field
 
@@ -16,6 +16,7 @@ from packhorse.clock import SYSTEM_CLOCK, Clock
 from packhorse.driver.message import Counts, Delivery, Message, Renewed, Reserved, Sent
 from packhorse.driver.outcome import Outcome, Settled
 from packhorse.driver.url import Url
+from packhorse.events.types import Event
 
 CONTRACT = 1
 
@@ -64,6 +65,10 @@ def _no_runner(message: Message) -> None:
     raise LookupError(message.id)
 
 
+def _no_listener(event: Event) -> None:
+    pass
+
+
 class DriverSetup(Struct, frozen=True, kw_only=True):
     """What the core hands to a driver that it opens.
 
@@ -74,6 +79,7 @@ class DriverSetup(Struct, frozen=True, kw_only=True):
     peer        gives the driver of another configured connection, by name
     run         runs a message here and now, through the whole attempt path; raises what the job's
                 last attempt raised
+    notify      takes the rare event that only a driver can know of, after the fact
     clock       this process's clocks
     """
 
@@ -82,6 +88,7 @@ class DriverSetup(Struct, frozen=True, kw_only=True):
     options: Mapping[str, object] = field(default_factory=dict)
     peer: Callable[[str], "Driver"] = _no_peer
     run: Callable[[Message], None] = _no_runner
+    notify: Callable[[Event], None] = _no_listener
     clock: Clock = SYSTEM_CLOCK
 
 
@@ -92,8 +99,8 @@ class Driver(ABC):
 
     @classmethod
     @abstractmethod
-    def open(cls, url: Url, setup: DriverSetup) -> Self:
-        """Makes a driver from the connection's URL.
+    def open(cls, url: Url, setup: DriverSetup) -> "Driver":
+        """Makes a driver from the connection's URL, of this class or one that fits the URL better.
 
         Raises `ConfigError` for a wrong URL or option. Connects as late as it likes: a broker that
         is away is `ConnectionLost` at the first verb, not here.

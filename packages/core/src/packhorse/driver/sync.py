@@ -1,0 +1,47 @@
+"""`sync://`: runs each message at once, in the thread that sends it; there is no broker.
+
+Delays are ignored: a job that is to run later runs now. What a job's last attempt raises goes to
+whoever sent it, and what was to be sent after that one is not run.
+"""
+
+from collections.abc import Sequence
+from typing import Self
+
+from packhorse.driver import limits
+from packhorse.driver.contract import Capabilities, Consumer, Driver, DriverSetup
+from packhorse.driver.message import Counts, Message, Sent
+from packhorse.driver.null import EmptyConsumer
+from packhorse.driver.url import Url
+
+
+class SyncDriver(Driver):
+    """Sends a message by running it through `DriverSetup.run`; a worker finds nothing here."""
+
+    capabilities = Capabilities(follow="before", known_ids=False)
+
+    def __init__(self, setup: DriverSetup) -> None:
+        self._connection = setup.connection
+        self._run = setup.run
+
+    @classmethod
+    def open(cls, url: Url, setup: DriverSetup) -> Self:
+        url.expect([])
+        return cls(setup)
+
+    def send(self, messages: Sequence[Message]) -> list[Sent]:
+        """Runs messages in their order; raises what the job raised."""
+        limits.check(messages, self.capabilities, self._connection)
+        sent = []
+        for message in messages:
+            self._run(message)
+            sent.append(Sent(message.id, "stored"))
+        return sent
+
+    def consumer(self, worker: str) -> Consumer:
+        return EmptyConsumer()
+
+    def counts(self, queue: str, cap: int = 10_000) -> Counts:
+        return Counts()
+
+    def close(self) -> None:
+        """There is nothing to give back."""
