@@ -37,8 +37,11 @@ class Url(Struct, frozen=True, repr_omit_defaults=True):
         try:
             parts = urlsplit("//" + text[len(scheme) + 3 :], allow_fragments=False)
             port = parts.port
-        except ValueError as error:
-            raise ConfigError(f"the {scheme}:// URL cannot be read: {error}") from None
+        except ValueError:  # its text may hold a part of the password
+            raise ConfigError(
+                f"the {scheme}:// URL cannot be read: its host or port is malformed "
+                "(in a password, write / as %2F, @ as %40, : as %3A, ? as %3F, # as %23)"
+            ) from None
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
         return cls(
             scheme=scheme.lower(),
@@ -65,7 +68,8 @@ class Url(Struct, frozen=True, repr_omit_defaults=True):
         for name in self.options:
             if name not in known:
                 near = difflib.get_close_matches(name, known, 1)
-                hint = f"did you mean {near[0]!r}?" if near else f"it knows: {', '.join(known) or 'none'}"
+                all_known = f"it knows: {', '.join(known) or 'none'}"
+                hint = f"did you mean {near[0]!r}?" if near else all_known
                 raise ConfigError(f"{self.scheme}:// has no option {name!r}; {hint}")
 
     def __str__(self) -> str:
@@ -81,4 +85,5 @@ class Url(Struct, frozen=True, repr_omit_defaults=True):
 
 
 def _shorten(text: str) -> str:
+    text = text if "@" not in text else "…@" + text.rpartition("@")[2]
     return text if len(text) <= 20 else text[:20] + "…"

@@ -4,7 +4,7 @@ An import string is `"package.module:name"`. It is imported when the configurati
 not before, so that listing plugins costs nothing.
 """
 
-from typing import Literal
+from typing import Literal, Protocol
 
 from msgspec import Struct
 
@@ -44,7 +44,7 @@ class CodecSpec(Struct, frozen=True):
 class TypeSpec(Struct, frozen=True):
     """How one type travels: `encode` makes a JSON-able value of it, `decode` the reverse.
 
-    All three are import strings. `decode` takes `(type, value)`, so that one spec serves subclasses.
+    All are import strings. `decode` takes `(type, value)`, so that one spec serves subclasses.
     """
 
     type: str
@@ -82,6 +82,18 @@ class ServiceSpec(Struct, frozen=True):
 
     name: str
     load: str
+
+
+class Service(Protocol):
+    """What a service's callable returns; both are called in the worker's main thread."""
+
+    def start(self) -> None:
+        """Called once, before the worker reserves."""
+        ...
+
+    def stop(self) -> None:
+        """Called once, after the worker's last settlement."""
+        ...
 
 
 class CommandSpec(Struct, frozen=True):
