@@ -1,6 +1,29 @@
 """Door 3, the testing kit: needs `packhorse[testing]` and is never imported by the core."""
 
-from packhorse.testing.clock import ManualClock
-from packhorse.testing.waiting import eventually
+import pytest
 
-__all__ = ["ManualClock", "eventually"]
+# A failed assertion of a suite then shows both sides, in anybody's test run.
+pytest.register_assert_rewrite(
+    "packhorse.testing.promises", "packhorse.testing.suite", "packhorse.testing.store_suite"
+)
+
+from packhorse.testing.clock import ManualClock  # noqa: E402
+from packhorse.testing.driver_suite import DriverSuite  # noqa: E402
+from packhorse.testing.faults import FaultyDriver  # noqa: E402
+from packhorse.testing.forwarding import ForwardingConsumer, ForwardingDriver  # noqa: E402
+from packhorse.testing.recorder import Recorder  # noqa: E402
+from packhorse.testing.running import Running  # noqa: E402
+from packhorse.testing.store_suite import StoreSuite  # noqa: E402
+from packhorse.testing.waiting import eventually  # noqa: E402
+
+__all__ = [
+    "DriverSuite",
+    "FaultyDriver",
+    "ForwardingConsumer",
+    "ForwardingDriver",
+    "ManualClock",
+    "Recorder",
+    "Running",
+    "StoreSuite",
+    "eventually",
+]

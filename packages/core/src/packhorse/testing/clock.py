@@ -4,7 +4,7 @@ import threading
 
 
 class ManualClock:
-    """A `packhorse.clock.Clock` that stands still until `advance`; may be shared between threads."""
+    """A `packhorse.clock.Clock` that stands still until `advance`; threads may share it."""
 
     def __init__(self, wall: float = 1_700_000_000.0, monotonic: float = 1_000.0) -> None:
         self._lock = threading.Lock()

@@ -10,8 +10,8 @@ T = TypeVar("T")
 def eventually(condition: Callable[[], T], within: float = 5.0, every: float = 0.01) -> T:
     """Asks `condition` every `every` seconds until its answer is truthy, and returns that answer.
 
-    Raises `AssertionError` after `within` seconds, saying what the last answer was. What `condition`
-    raises goes through, except `AssertionError`, which counts as "not yet".
+    Raises `AssertionError` after `within` seconds, saying what the last answer was. An
+    `AssertionError` of `condition` counts as "not yet"; any other error goes through.
     """
     deadline = time.monotonic() + within
     while True:

@@ -1,0 +1,1 @@
+"""The promises of the driver contract, one file a subject; `DriverSuite` inherits them all."""
