@@ -21,7 +21,7 @@ REST = 5.0
 
 
 class FailoverDriver(Driver):
-    """Sends to the first member that can be reached; the members belong to their own connections."""
+    """Sends to the first member that can be reached; members stay with their own connections."""
 
     def __init__(self, members: dict[str, Driver], setup: DriverSetup) -> None:
         self._members = members

@@ -55,7 +55,7 @@ class MemoryStore(Store):
             return [None if item is None else _shown(item.value) for item in items]
 
     def apply(self, groups: Sequence[Group]) -> list[Answers | None]:
-        """As the contract says; `TypeError`, and that group undone, for a value of another kind."""
+        """As the contract says; `TypeError`, before its group, for a value of another kind."""
         with self._lock:
             now = self._now()
             answers = [self._group(group, now) for group in groups]

@@ -1,0 +1,1 @@
+"""Tests of the stores that come with the core, beside what the conformance suite sees."""
