@@ -10,7 +10,6 @@ from uuid import UUID
 import pytest
 
 from packhorse.driver.contract import Consumer
-from packhorse.driver.line import Line
 from packhorse.driver.message import CANCELLED, Counts, Message, Reserved, Unique
 from packhorse.driver.outcome import Dead, Done, Retry, Return
 from packhorse.errors import ConnectionLost, Unsupported
@@ -189,6 +188,20 @@ def test_an_ended_lease_that_nobody_took_can_still_be_renewed_and_settled() -> N
     assert take(consumer) == []
 
 
+def test_an_ended_lease_that_is_renewed_leaves_the_head_of_the_line() -> None:
+    clock = ManualClock()
+    driver = memory(clock=clock)
+    consumer, other = driver.consumer("worker"), driver.consumer("other")
+    driver.send([message(b"taken"), message(b"renewed")])
+    _, renewed = take(consumer)
+    clock.advance(31)
+    assert [each.message.body for each in take(other, 1)] == [b"taken"]
+    assert isinstance(consumer.renew([renewed])[0], float)
+    assert take(other) == []
+    assert driver.counts(QUEUE) == Counts(reserved=2)
+    assert consumer.settle([Done(renewed)]) == ["applied"]
+
+
 def test_renewing_a_cancelled_message_says_so_and_keeps_the_lease() -> None:
     clock = ManualClock()
     driver = memory(clock=clock)
@@ -245,49 +258,6 @@ def test_the_brokers_clock_never_runs_back() -> None:
     assert [each.message.body for each in take(consumer)] == [b"first", b"second"]
 
 
-def test_ids_that_are_no_longer_known_take_no_room() -> None:
-    clock = ManualClock()
-    driver = memory(clock=clock)
-    consumer = driver.consumer("worker")
-    for _ in range(30):
-        driver.send([message(once=10) for _ in range(500)])
-        consumer.settle([Done(each) for each in take(consumer, 500)])
-        clock.advance(11)
-    assert len(driver.broker._known) <= 2_500
-
-
-def test_cancelled_and_cleared_messages_take_no_room() -> None:
-    driver = memory()
-    for _ in range(20):
-        driver.send([message(delay=3_600) for _ in range(200)])
-        driver.clear(QUEUE)
-    line = driver.broker.lines[QUEUE]
-    assert len(line) == 0
-    assert len(line._later) <= 400
-
-
-def test_queues_that_are_empty_take_no_room() -> None:
-    driver = memory()
-    consumer = driver.consumer("worker")
-    for number in range(5_000):
-        driver.send([message(queue=f"tenant-{number}")])
-        (delivery,) = consumer.reserve([f"tenant-{number}"], 1, 0).deliveries
-        consumer.settle([Done(delivery)])
-    assert len(driver.broker.lines) < 2_500
-
-
-def test_ending_many_leases_at_once_is_not_quadratic() -> None:
-    clock = ManualClock()
-    driver = memory(clock=clock)
-    consumer = driver.consumer("worker")
-    driver.send([message() for _ in range(20_000)])
-    take(consumer, 20_000)
-    clock.advance(31)
-    started = time.perf_counter()
-    assert len(take(consumer, 1)) == 1
-    assert time.perf_counter() - started < 1
-
-
 def test_a_forked_child_starts_empty_even_if_the_lock_was_held() -> None:
     driver = memory()
     driver.send([message()])
@@ -298,8 +268,3 @@ def test_a_forked_child_starts_empty_even_if_the_lock_was_held() -> None:
             os._exit(0 if take(driver.consumer("child")) == [] else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert driver.counts(QUEUE) == Counts(ready=1)
-
-
-def test_a_line_that_was_never_used_is_empty() -> None:
-    line = Line()
-    assert (len(line), line.pop(0.0), line.next_moment()) == (0, None, None)

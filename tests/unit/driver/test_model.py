@@ -83,8 +83,8 @@ class Pair:
             self.model.messages.append(Modelled(sent.id, moment, sequence))
 
     def advance(self, number: int) -> None:
-        self.clock.advance(number)
-        self.model.now += number
+        self.clock.advance(2 * number)
+        self.model.now += 2 * number
 
     def reserve(self, number: int) -> None:
         limit = number % 5
