@@ -1,1 +1,64 @@
-"""Packhorse: a job queue whose every part is a plugin."""
+"""Packhorse: a job queue whose every part is a plugin. This is the door for applications."""
+
+from packhorse.app import Packhorse
+from packhorse.connection import Connection
+from packhorse.context import JobContext
+from packhorse.driver.message import Counts, Unique
+from packhorse.errors import (
+    ConfigError,
+    ConnectionLost,
+    DecryptionError,
+    InvalidPayload,
+    JobCancelled,
+    JobDefinitionError,
+    JobTimedOut,
+    LeaseLost,
+    MaxAttemptsExceeded,
+    PackhorseError,
+    PayloadTooLarge,
+    PluginError,
+    StoreRequired,
+    UnknownDriver,
+    UnknownJob,
+    Unsupported,
+)
+from packhorse.function_job import FunctionJob, job
+from packhorse.handle import JobHandle
+from packhorse.job import Job
+from packhorse.options import Exponential, Options, exponential
+from packhorse.pending import Pending
+from packhorse.queue import Queue, QueuedJob
+
+__all__ = [
+    "ConfigError",
+    "Connection",
+    "ConnectionLost",
+    "Counts",
+    "DecryptionError",
+    "Exponential",
+    "FunctionJob",
+    "InvalidPayload",
+    "Job",
+    "JobCancelled",
+    "JobContext",
+    "JobDefinitionError",
+    "JobHandle",
+    "JobTimedOut",
+    "LeaseLost",
+    "MaxAttemptsExceeded",
+    "Options",
+    "Packhorse",
+    "PackhorseError",
+    "PayloadTooLarge",
+    "Pending",
+    "PluginError",
+    "Queue",
+    "QueuedJob",
+    "StoreRequired",
+    "Unique",
+    "UnknownDriver",
+    "UnknownJob",
+    "Unsupported",
+    "exponential",
+    "job",
+]

@@ -67,19 +67,21 @@ class Definition:
             try:
                 missing += unregistered(annotation)
             except TypeError as error:
-                raise JobDefinitionError(
-                    f"job {self.name}: argument {field!r}: {error}"
-                ) from None
+                raise JobDefinitionError(f"job {self.name}: argument {field!r}: {error}") from None
         return missing
 
-    def encode(self, arguments: Struct, serializer: Serializer = JSON, validate: bool = True) -> bytes:
+    def encode(
+        self, arguments: Struct, serializer: Serializer = JSON, validate: bool = True
+    ) -> bytes:
         """The arguments as they travel; raises `InvalidPayload` for what does not fit the annotations."""
         try:
             data = serializer.encode(arguments)
             if validate:
                 self.decode(data, serializer)
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
-            raise InvalidPayload(f"job {self.name}: the arguments cannot be sent: {error}") from error
+            raise InvalidPayload(
+                f"job {self.name}: the arguments cannot be sent: {error}"
+            ) from error
         if validate and b"null" in data and _has_nan(msgspec.to_builtins(arguments, enc_hook=repr)):
             raise InvalidPayload(
                 f"job {self.name}: the arguments hold a NaN or an infinity, which JSON cannot carry"

@@ -26,7 +26,7 @@ class _JobMeta(type(Struct)):  # type: ignore[misc]
     ) -> Any:
         options = {key: keywords.pop(key) for key in list(keywords) if key not in _STRUCT_KEYWORDS}
         cls = super().__new__(meta, name, bases, namespace, **keywords)
-        if bases[0] is not Struct:
+        if bases[0] is not Struct and bases[0] is not _JobBase:
             _define(cls, namespace, options)
         return cls
 
@@ -99,7 +99,11 @@ def _define(cls: type, namespace: dict[str, Any], options: dict[str, Any]) -> No
     _check_names(owner, fields, namespace)
     inherited: dict[str, Any] = {}
     for base in reversed(cls.__mro__[1:]):
-        inherited |= {k: v for k, v in vars(base).get("_options", {}).items() if k not in FIXED - {"middleware"}}
+        inherited |= {
+            k: v
+            for k, v in vars(base).get("_options", {}).items()
+            if k not in FIXED - {"middleware"}
+        }
     cls._options = inherited | options  # type: ignore[attr-defined]
     chosen = check(owner, cls._options)  # type: ignore[attr-defined]
     handle = getattr(cls, "handle", None)
@@ -126,7 +130,9 @@ def _define(cls: type, namespace: dict[str, Any], options: dict[str, Any]) -> No
 def _check_names(owner: str, fields: set[str], namespace: dict[str, Any]) -> None:
     for field in fields:
         if field in _RESERVED:
-            raise JobDefinitionError(f"{owner}: a field cannot be called {field!r}, a method of Job")
+            raise JobDefinitionError(
+                f"{owner}: a field cannot be called {field!r}, a method of Job"
+            )
     annotated = namespace.get("__annotations__", {})
     for name, value in namespace.items():
         if name.startswith("_") or name in annotated or callable(value):
@@ -156,5 +162,15 @@ def _runner(owner: str, handle: Any) -> Any:
 
 
 _RESERVED = frozenset(
-    {"dispatch", "dispatch_async", "dispatch_sync", "using", "handle", "failed", "middleware", "unique_id", "definition"}
+    {
+        "dispatch",
+        "dispatch_async",
+        "dispatch_sync",
+        "using",
+        "handle",
+        "failed",
+        "middleware",
+        "unique_id",
+        "definition",
+    }
 )

@@ -106,7 +106,15 @@ class OptionSet(
 
 
 NAMES = frozenset(OptionSet.__struct_fields__)
-RUN = ("tries", "backoff", "timeout", "soft_timeout", "fail_on_timeout", "max_losses", "at_most_once")
+RUN = (
+    "tries",
+    "backoff",
+    "timeout",
+    "soft_timeout",
+    "fail_on_timeout",
+    "max_losses",
+    "at_most_once",
+)
 """Options that are read when the job runs; as overrides of one message they travel with it."""
 FIXED = frozenset({"name", "aliases", "middleware"})
 """Options that belong to the job, not to one message."""
@@ -159,7 +167,9 @@ def _check_ranges(owner: str, options: OptionSet) -> None:
         raise JobDefinitionError(f"{owner}: at_most_once=True allows no tries={options.tries!r}")
     backoff = options.backoff
     delays = backoff if isinstance(backoff, tuple) else (backoff,)
-    if backoff == () or any(isinstance(d, int | float) and not 0 <= d < float("inf") for d in delays):
+    if backoff == () or any(
+        isinstance(d, int | float) and not 0 <= d < float("inf") for d in delays
+    ):
         raise JobDefinitionError(f"{owner}: backoff={backoff!r} must be seconds from 0 up")
 
 

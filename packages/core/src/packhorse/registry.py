@@ -35,6 +35,11 @@ def names() -> list[str]:
     return sorted({definition.name for definition in _jobs.values()})
 
 
+def named_codecs() -> set[str]:
+    """The codecs that jobs name in their options."""
+    return {name for job in _jobs.values() for name in (job.options.codecs or ())}
+
+
 def default_name(module: str, qualname: str) -> str:
     """Module and qualified name; a script that runs as `__main__` counts as a module by its file's name."""
     if module == "__main__":

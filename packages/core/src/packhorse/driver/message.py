@@ -99,7 +99,7 @@ class Refusal(enum.Enum):
     LOST = "lost"
     """The token is no longer current."""
     CANCELLED = "cancelled"
-    """The message was cancelled; the lease still holds, so that it can be settled."""
+    """The message was cancelled; the lease was renewed all the same, so that it can be settled."""
     CEILING = "ceiling"
     """The broker renews this lease no further; it ends at the deadline that was last given."""
 

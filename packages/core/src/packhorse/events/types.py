@@ -11,7 +11,6 @@ from uuid import UUID
 from msgspec import Struct
 
 
-
 class Event(Struct, frozen=True, kw_only=True):
     """The base of all events; listening to it hears everything."""
 
@@ -225,5 +224,3 @@ class ConnectionTroubled(WorkerEvent):
 
     error: str
     retry_in: float
-
-

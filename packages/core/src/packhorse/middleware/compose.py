@@ -26,11 +26,13 @@ class Onion:
                 return False
             self._entered.append(generator)
             if asked is not None:
-                raise TypeError(f"middleware {around!r} yielded {asked!r}; a plain yield is expected")
+                raise TypeError(
+                    f"middleware {around!r} yielded {asked!r}; a plain yield is expected"
+                )
         return True
 
-    def leave(self, result: object, error: BaseException | None) -> tuple[object, BaseException | None]:
-        """Runs the rest of each; gives the result and the error that are left, either may be replaced."""
+    def leave(self, result: object, error: BaseException | None) -> BaseException | None:
+        """Runs the rest of each with the result or the error; gives the error that is left."""
         while self._entered:
             generator = self._entered.pop()
             try:
@@ -45,4 +47,4 @@ class Onion:
             else:
                 generator.close()
                 error = TypeError(f"middleware {generator!r} yielded twice; it must yield once")
-        return result, error
+        return error

@@ -16,7 +16,7 @@ def packhorse_drivers() -> list[DriverSpec]:
 
 @hookimpl
 def packhorse_stores() -> list[StoreSpec]:
-    return [StoreSpec("memory", "packhorse.store.memory:MemoryStore.open")]
+    return [StoreSpec("memory", "packhorse.store.memory:MemoryStore")]
 
 
 @hookimpl

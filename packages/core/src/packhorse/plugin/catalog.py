@@ -97,7 +97,7 @@ def collect(plugins: Plugins, taken: Collection[str] = ()) -> Catalog:
             try:
                 manager.register(plugin)
                 for hook, answer in manager.ask(plugin):
-                    made += _specs(hook, answer)
+                    made += read_answer(hook, answer)
                 _check(made, () if plugin.name == CORE else taken)
             except PluginError as failure:
                 error, cause = str(failure), failure.__cause__
@@ -121,7 +121,8 @@ def spec_name(spec: Struct) -> str:
     return str(getattr(spec, spec.__struct_fields__[0]))
 
 
-def _specs(hook: str, answer: object) -> Iterator[Struct]:
+def read_answer(hook: str, answer: object) -> Iterator[Struct]:
+    """The specs that a hook returned; raises `PluginError` if it returned anything else."""
     expected = HOOKS[hook]
     if not isinstance(answer, list | tuple):
         raise PluginError(

@@ -5,7 +5,7 @@ One that cannot be imported becomes a record that says why; the others go on.
 
 from collections.abc import Collection
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from packhorse.plugin.hookspecs import GROUP
 
@@ -44,6 +44,13 @@ def core() -> Plugin:
     from packhorse.plugin import builtin
 
     return Plugin(CORE, "packhorse", module=builtin)
+
+
+def with_version(plugin: Plugin) -> Plugin:
+    """The same plugin with the version of its distribution, which takes as long as `discover`."""
+    from importlib.metadata import version
+
+    return structs.replace(plugin, version=version(plugin.distribution))
 
 
 def discover(block: Collection[str] = ()) -> Plugins:

@@ -61,14 +61,14 @@ def packhorse_stores() -> Sequence[StoreSpec]:  # type: ignore[empty-body]
     """Returns the stores that this plugin brings, one for each URL scheme.
 
     A store is used by connections of its scheme, and by connections that name such a URL or such a
-    connection as their `store`. What `load` names is called as `open(url, setup)` and returns a
+    connection as their `store`. What `load` names is called with `(url, setup)` and returns a
     `Store`.
 
         from packhorse.plugin import StoreSpec, hookimpl
 
         @hookimpl
         def packhorse_stores():
-            return [StoreSpec("carrier", "packhorse_carrier.store:CarrierStore.open", contract=1)]
+            return [StoreSpec("carrier", "packhorse_carrier.store:CarrierStore", contract=1)]
     """
 
 

@@ -15,7 +15,7 @@ from packhorse.driver.url import Url
 from packhorse.errors import PackhorseError, PluginError
 from packhorse.plugin import choosing, specs
 from packhorse.plugin.catalog import Catalog, Offer, collect
-from packhorse.plugin.discovery import CORE, Plugins, core, discover
+from packhorse.plugin.discovery import CORE, Plugins, core, discover, with_version
 from packhorse.plugin.loading import blame, load_callable, load_class, load_events
 from packhorse.plugin.tables import check_tables
 from packhorse.settings import ConnectionSettings, Settings, nearest
@@ -169,7 +169,7 @@ class Wiring(Struct, frozen=True, dict=True, eq=False):
     @property
     def plugins(self) -> Plugins:
         """Everything installed, the core first, broken ones with their error."""
-        return self._core.plugins + self.catalog.plugins
+        return (with_version(self._core.plugins[0]), *self.catalog.plugins)
 
     @cached_property
     def catalog(self) -> Catalog:

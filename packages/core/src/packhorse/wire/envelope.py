@@ -25,19 +25,32 @@ class Failure(Struct, frozen=True):
     worker: str
 
 
-class Body(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=False):
-    """What is sealed. `args` is the arguments' JSON object, untouched until the job is known.
+class Body(Struct, frozen=True, omit_defaults=True):
+    """What is inside a message. `args` is the arguments' JSON object, untouched until the job is known.
 
-    `overrides` are options set by `using` for this message only; `until` and `expires` are moments
-    in seconds since 1970; `context` travels from dispatcher to job.
+    `ser` names another serializer than JSON; `args` is then its bytes in base64. `overrides` are
+    options set by `using` for this message only; `until` and `expires` are moments in seconds since
+    1970; `context` travels from dispatcher to job.
     """
 
     args: Raw
+    ser: str = "json"
     overrides: Mapping[str, Raw] = {}
     until: float | None = None
     expires: float | None = None
     tags: tuple[str, ...] = ()
     context: Mapping[str, Raw] = {}
+    failures: tuple[Failure, ...] = ()
+
+
+class Death(Struct, frozen=True, omit_defaults=True):
+    """What is inside a dead message's record: why, where and when (seconds since 1970) it died."""
+
+    reason: str
+    connection: str
+    queue: str
+    worker: str
+    failed_at: float
     failures: tuple[Failure, ...] = ()
 
 
@@ -57,5 +70,3 @@ class Envelope(Struct, frozen=True):
     lost: int = 0
     unknown: int = 0
     enc: tuple[str, ...] = ()
-
-

@@ -7,23 +7,27 @@ which costs little and tells the job's name, and the body when the job is about 
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 from uuid import UUID
 
 import msgspec
 from msgspec import Raw
 
-from packhorse.errors import InvalidPayload, PackhorseError
+from packhorse.errors import InvalidPayload
 from packhorse.wire.codec import Codec
-from packhorse.wire.envelope import VERSION, Body, Envelope
+from packhorse.wire.envelope import VERSION, Body, Death, Envelope
+
+T = TypeVar("T", Body, Death)
 
 _encode = msgspec.json.Encoder().encode
 _read_envelope = msgspec.json.Decoder(Envelope).decode
-_read_body = msgspec.json.Decoder(Body).decode
 _read_text = msgspec.json.Decoder(str).decode
+_read_bytes = msgspec.json.Decoder(bytes).decode
+_read = {Body: msgspec.json.Decoder(Body).decode, Death: msgspec.json.Decoder(Death).decode}
 
 
 def seal(
-    body: Body,
+    body: Body | Death,
     codecs: Sequence[Codec],
     *,
     id: UUID,
@@ -33,30 +37,28 @@ def seal(
     lost: int = 0,
     unknown: int = 0,
 ) -> bytes:
-    """The bytes of a message; raises what a codec raises."""
+    """The bytes of a message or of a dead one's record; raises what a codec raises."""
     data = _encode(body)
     enc: tuple[str, ...] = ()
     if codecs:
         bound = _bound(VERSION, id, job)
         for codec in codecs:
             data = codec.encode(data, bound)
-        data = _encode(base64.b64encode(data).decode())
+        data = _encode(data)  # as base64
         enc = tuple(codec.name for codec in codecs)
     return _encode(Envelope(VERSION, id, job, at, Raw(data), failed, lost, unknown, enc))
 
 
 def recount(envelope: Envelope, *, failed: int, lost: int, unknown: int) -> bytes:
     """The same message with other counters; its body is not opened."""
-    return _encode(
-        msgspec.structs.replace(envelope, failed=failed, lost=lost, unknown=unknown)
-    )
+    return _encode(msgspec.structs.replace(envelope, failed=failed, lost=lost, unknown=unknown))
 
 
 def open_envelope(data: bytes) -> Envelope:
     """What is in clear; raises `InvalidPayload` for anything but an envelope of this version."""
     try:
         envelope = _read_envelope(data)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidPayload(f"the message is no envelope: {error}") from error
     if envelope.v != VERSION:
         raise InvalidPayload(
@@ -65,30 +67,44 @@ def open_envelope(data: bytes) -> Envelope:
     return envelope
 
 
-def open_body(envelope: Envelope, codecs: Mapping[str, Codec]) -> Body:
-    """What is inside; raises `InvalidPayload`, `DecryptionError` or what a codec raises.
+def open_body(envelope: Envelope, codecs: Mapping[str, Codec], type: type[T]) -> T:
+    """What is inside, by the codecs that this process knows.
 
-    `codecs` are those that this process knows, by name.
+    Raises `InvalidPayload` for what cannot be read, and what a codec raises.
     """
     try:
-        if not envelope.enc:
-            return _read_body(envelope.body)
-        data = base64.b64decode(_read_text(envelope.body), validate=True)
-        bound = _bound(envelope.v, envelope.id, envelope.job)
-        for name in reversed(envelope.enc):
-            codec = codecs.get(name)
-            if codec is None:
-                raise InvalidPayload(
-                    f"the message of job {envelope.job!r} needs the codec {name!r}, which is not configured here"
-                )
-            data = codec.decode(data, bound)
-        return _read_body(data)
-    except PackhorseError:
-        raise
-    except (msgspec.DecodeError, RecursionError, binascii.Error) as error:
+        data = bytes(envelope.body)
+        if envelope.enc:
+            data = base64.b64decode(_read_text(data), validate=True)
+            bound = _bound(envelope.v, envelope.id, envelope.job)
+            for name in reversed(envelope.enc):
+                data = _codec(codecs, name, envelope.job).decode(data, bound)
+        return _read[type](data)  # type: ignore[return-value]
+    except (ValueError, RecursionError, binascii.Error) as error:
+        raise InvalidPayload(f"job {envelope.job}: the body cannot be read: {error}") from error
+
+
+def embed(arguments: bytes, serializer: str) -> Raw:
+    """A serializer's bytes as they stand in a body."""
+    return Raw(arguments if serializer == "json" else _encode(arguments))
+
+
+def arguments(body: Body) -> bytes:
+    """The serializer's bytes out of a body; raises `InvalidPayload` if they are not base64."""
+    if body.ser == "json":
+        return bytes(body.args)
+    try:
+        return _read_bytes(body.args)
+    except ValueError as error:
+        raise InvalidPayload(f"the arguments are no base64: {error}") from error
+
+
+def _codec(codecs: Mapping[str, Codec], name: str, job: str) -> Codec:
+    if name not in codecs:
         raise InvalidPayload(
-            f"the body of the message of job {envelope.job!r} cannot be read: {error}"
-        ) from error
+            f"job {job}: the message needs the codec {name!r}, which is not configured here"
+        )
+    return codecs[name]
 
 
 def _bound(version: int, id: UUID, job: str) -> bytes:

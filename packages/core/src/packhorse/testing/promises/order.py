@@ -2,6 +2,7 @@
 
 from packhorse.driver.contract import Consumer, Driver
 from packhorse.driver.message import Counts
+from packhorse.testing.clock import ManualClock
 from packhorse.testing.promises.stage import (
     QUEUE,
     Stage,
@@ -84,3 +85,17 @@ class Order(Stage):
         put(driver, message(delay=max(0.1, driver.capabilities.delay_step)))
         running = Running(consumer.reserve, [QUEUE], 1, 5)
         assert len(self.pass_until(driver, running).deliveries) == 1
+
+    def test_a_wall_clock_that_is_set_back_holds_nothing_up(
+        self, driver: Driver, consumer: Consumer
+    ) -> None:
+        if not isinstance(self.clock, ManualClock) or not can_delay(driver):
+            return
+        put(driver, message(b"held"), message(b"b-late", delay=self.delay(driver)))
+        take(consumer, 1)
+        self.clock.jump(-3_600)
+        put(driver, message(b"a-new"))
+        self.pass_delay(driver)
+        assert in_order(driver, bodies(drain(consumer))) == [b"a-new", b"b-late"]
+        self.end_leases(driver)
+        assert b"held" in bodies(drain(consumer))

@@ -83,6 +83,6 @@ class Waking(Stage):
 
         Running(close_all).answer(within=5)
         try:
-            running.answer(within=5)
+            running.answer(within=driver.capabilities.wake_within + 2)
         except PackhorseError:
             return  # saying that the driver is closed is as good as an empty answer

@@ -1,0 +1,260 @@
+"""`Packhorse`: one app, with its settings, connections, queues, failed jobs and listeners."""
+
+import contextvars
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
+
+from msgspec import UNSET
+
+from packhorse import current, events, registry
+from packhorse.connection import Connection
+from packhorse.dispatch import check_sent, message_for, raw_body, said
+from packhorse.driver.message import Message
+from packhorse.errors import ConfigError
+from packhorse.events.bus import Bus, Listener
+from packhorse.handle import JobHandle
+from packhorse.job import Job, pending
+from packhorse.pending import Pending
+from packhorse.queue import Queue
+from packhorse.settings import Keywords, load, nearest
+from packhorse.wire.serializer import JSON, Serializer
+
+if TYPE_CHECKING:
+    from packhorse.failed import FailedJobs
+    from packhorse.plugin.wiring import Wiring
+    from packhorse.wire.codec import Codec
+    from packhorse.worker.worker import Worker
+
+E = TypeVar("E", bound=events.Event)
+
+
+class Packhorse:
+    """An app: made from a URL, a configuration, or what the environment says.
+
+    `Packhorse("sqlite:///jobs.db")`, `Packhorse(config="packhorse.toml")` or a mapping, or
+    `Packhorse()`, which looks for PACKHORSE_CONFIG, packhorse.toml, pyproject.toml and PACKHORSE_URL.
+    The first app made in a process is the default. May be used from any thread. Raises `ConfigError`
+    for wrong settings; brokers are reached at first use.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        config: "str | os.PathLike[str] | Mapping[str, object] | None" = None,
+        **settings: Unpack[Keywords],
+    ) -> None:
+        self.settings = load(url, config, **settings)
+        self.bus = Bus()
+        self._lock = threading.RLock()
+        self._connections = {
+            name: Connection(self, name, one) for name, one in self.settings.connections.items()
+        }
+        self._codecs: dict[str, Codec] = {}
+        self._serializers: dict[str, Serializer] = {"json": JSON}
+        self._tokens: list[contextvars.Token[Packhorse]] = []
+        current.enrol(self)
+
+    @cached_property
+    def wiring(self) -> "Wiring":
+        """What the plugins offer and the settings name."""
+        from packhorse.plugin.wiring import wire
+
+        return wire(self.settings)
+
+    @cached_property
+    def failed(self) -> "FailedJobs":
+        """The failed jobs of all connections."""
+        from packhorse.failed import FailedJobs
+
+        return FailedJobs(self)
+
+    @property
+    def connections(self) -> Sequence[str]:
+        """The names of the configured connections."""
+        return tuple(self._connections)
+
+    def connection(self, name: str | None = None) -> Connection:
+        """A connection by name, or the default one; raises `ConfigError` for a name that is not configured."""
+        name = name or self.settings.default
+        found = self._connections.get(name)
+        if found is None:
+            raise ConfigError(f"no connection is called {name!r}{nearest(name, self._connections)}")
+        return found
+
+    def queue(self, name: str | None = None, connection: str | None = None) -> Queue:
+        """A queue by name (None: the connection's default queue)."""
+        on = self.connection(connection)
+        return Queue(self, on, name or on.settings.queue)
+
+    def dispatch(self, job: "Job | Pending[Any]") -> JobHandle:
+        """Pushes a job where it says; when this returns, the broker has it.
+
+        Raises `InvalidPayload` for arguments that do not fit, `PayloadTooLarge`, `ConnectionLost`.
+        """
+        return self.push_many([job])[0]
+
+    async def dispatch_async(self, job: "Job | Pending[Any]") -> JobHandle:
+        """`dispatch` in a helper thread, so that the event loop is not blocked."""
+        import asyncio
+
+        return await asyncio.to_thread(self.dispatch, job)
+
+    def dispatch_sync(self, job: "Job | Pending[Any]") -> object:
+        """Runs a job here and now through the whole attempt path and gives its result.
+
+        Retries follow at once, whatever their backoff. Raises what the last attempt raised.
+        """
+        from packhorse.inline import run_inline
+
+        one = pending(job)
+        connection = self._route(one, None)
+        return run_inline(self, connection, message_for(one, connection))
+
+    def push_many(
+        self,
+        jobs: "Iterable[Job | Pending[Any]]",
+        connection: Connection | None = None,
+        queue: str | None = None,
+        *,
+        delay: float | None = None,
+        validate: bool = True,
+    ) -> list[JobHandle]:
+        """Pushes jobs in few round trips, in their order; `connection`, `queue` and `delay` (seconds)
+        win over what the jobs say."""
+        groups: dict[str, tuple[Connection, list[int], list[Message]]] = {}
+        every = [pending(job) for job in jobs]
+        for place, one in enumerate(every):
+            on = self._route(one, connection)
+            message = message_for(one, on, queue=queue, delay=delay, validate=validate)
+            _, places, messages = groups.setdefault(on.name, (on, [], []))
+            places.append(place)
+            messages.append(message)
+        handles: dict[int, JobHandle] = {}
+        for on, places, messages in groups.values():
+            names = [every[place].definition.name for place in places]
+            handles.update(zip(places, self._send(on, messages, names), strict=True))
+        return [handles[place] for place in range(len(every))]
+
+    def push_raw(self, name: str, payload: bytes, connection: Connection, queue: str) -> JobHandle:
+        """Pushes a job by name; see `Queue.push_raw`."""
+        id, body = raw_body(name, payload, connection.codecs(), time.time())
+        return self._send(connection, [Message(id, queue, body)], [name])[0]
+
+    def run_message(self, connection: Connection, message: Message) -> None:
+        """Runs a message here and now; raises what its last attempt raised. For drivers."""
+        from packhorse.inline import run_inline
+
+        run_inline(self, connection, message)
+
+    def on(self, event: type[E]) -> Callable[[Listener[E]], Listener[E]]:
+        """Registers a listener: `@app.on(JobFailed)`; it hears that event class and its subclasses."""
+
+        def register(listener: Listener[E]) -> Listener[E]:
+            self.bus.on(event, listener)
+            return listener
+
+        return register
+
+    def worker(
+        self,
+        queues: Sequence[str] | None = None,
+        *,
+        connection: str | None = None,
+        concurrency: int = 8,
+        name: str | None = None,
+    ) -> "Worker":
+        """A worker in this process, for queues in order of preference; see `Worker.run`."""
+        from packhorse.worker.worker import Worker
+
+        on = self.connection(connection)
+        return Worker(self, on, queues or [on.settings.queue], concurrency=concurrency, name=name)
+
+    def codec(self, name: str) -> "Codec":
+        """The codec of this name; raises `PluginError` if it cannot be had."""
+        found = self._codecs.get(name)
+        if found is None:
+            with self._lock:
+                settings = self.settings.tables.get(name, {})
+                found = self._codecs.setdefault(name, self.wiring.codec(name, settings))
+        return found
+
+    @property
+    def known_codecs(self) -> "Mapping[str, Codec]":
+        """The codecs that connections and jobs name; a message that needs another is not opened."""
+        named = {name for one in self.settings.connections.values() for name in one.codecs}
+        for name in named | registry.named_codecs():
+            self.codec(name)
+        return self._codecs
+
+    def serializer(self, name: str) -> Serializer:
+        """The serializer of this name; raises `PluginError` if it cannot be had."""
+        found = self._serializers.get(name)
+        if found is None:
+            found = self._serializers.setdefault(name, self.wiring.serializer(name))
+        return found
+
+    def after_fork(self) -> None:
+        """Drops what was inherited from the parent process; called in every forked child."""
+        self._lock = threading.RLock()
+        for connection in self._connections.values():
+            connection.after_fork()
+
+    def close(self) -> None:
+        """Closes all connections; the app may be used again and opens them again."""
+        for connection in self._connections.values():
+            connection.close()
+        current.dismiss(self)
+
+    def __enter__(self) -> "Packhorse":
+        self._tokens.append(current.choose(self))
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        current.unchoose(self._tokens.pop())
+        self.close()
+
+    def _route(self, job: Pending[Any], given: Connection | None) -> Connection:
+        if given is not None:
+            return given
+        name = said(job, "connection")
+        return self.connection(None if name is UNSET else name)
+
+    def _send(
+        self, connection: Connection, messages: list[Message], names: list[str]
+    ) -> list[JobHandle]:
+        self._tell(events.JobQueueing, connection, messages, names)
+        sent = connection.driver.send(messages)
+        check_sent(messages, sent, names)
+        self._tell(events.JobQueued, connection, messages, names)
+        return [
+            JobHandle(connection, answer.holder or answer.id, name, message.queue)
+            for message, answer, name in zip(messages, sent, names, strict=True)
+        ]
+
+    def _tell(
+        self,
+        event: type[events.JobQueueing] | type[events.JobQueued],
+        connection: Connection,
+        messages: list[Message],
+        names: list[str],
+    ) -> None:
+        if not self.bus.hears(event):
+            return
+        for message, name in zip(messages, names, strict=True):
+            self.bus.emit(
+                event(
+                    id=message.id,
+                    job=name,
+                    queue=message.queue,
+                    connection=connection.name,
+                    delay=message.delay,
+                )
+            )
+
+    def __repr__(self) -> str:
+        return f"<Packhorse {', '.join(repr(one) for one in self._connections.values())}>"

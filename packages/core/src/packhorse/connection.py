@@ -1,0 +1,118 @@
+"""A connection: one configured driver, with its store and codecs, opened when it is first used."""
+
+import threading
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, TypeVar
+
+from packhorse.driver.contract import Driver, DriverSetup
+from packhorse.driver.url import Url
+from packhorse.errors import StoreRequired, Unsupported
+from packhorse.settings import ConnectionSettings
+from packhorse.store.contract import Store
+
+if TYPE_CHECKING:
+    from packhorse.app import Packhorse
+    from packhorse.wire.codec import Codec
+    from packhorse.wire.serializer import Serializer
+
+A = TypeVar("A")
+
+
+class Connection:
+    """What an app calls by `name`. Thread-safe; `driver` and `store` open at first use."""
+
+    def __init__(self, app: "Packhorse", name: str, settings: ConnectionSettings) -> None:
+        self.name = name
+        self.settings = settings
+        self.url = Url.parse(settings.url, settings.options)
+        self._app = app
+        self._lock = threading.RLock()
+        self._driver: Driver | None = None
+        self._store: Store | None = None
+
+    @property
+    def driver(self) -> Driver:
+        """The driver; raises `UnknownDriver`, `PluginError` or `ConfigError` when it cannot be had."""
+        if self._driver is None:
+            with self._lock:
+                if self._driver is None:
+                    kind = self._app.wiring.driver(self.url.scheme)
+                    self._driver = kind.open(self.url, self._setup())
+        return self._driver
+
+    @property
+    def store(self) -> Store:
+        """The store: the companion that `store =` names, else the driver's own.
+
+        Raises `StoreRequired` where there is neither.
+        """
+        if self._store is None:
+            with self._lock:
+                if self._store is None:
+                    self._store = self._open_store()
+        return self._store
+
+    def able(self, ability: type[A], what: str) -> A:
+        """The driver as one that has an ability; raises `Unsupported` if it lacks it."""
+        driver: object = self.driver
+        if not isinstance(driver, ability):
+            raise Unsupported(
+                f"connection {self.name!r}: the driver of {self.url.scheme}:// cannot {what}"
+            )
+        return driver
+
+    def codecs(self, names: tuple[str, ...] | None = None) -> "tuple[Codec, ...]":
+        """The codecs of these names, or those of the connection, innermost first."""
+        names = self.settings.codecs if names is None else names
+        return tuple(self._app.codec(name) for name in names) if names else ()
+
+    @property
+    def known_codecs(self) -> "Mapping[str, Codec]":
+        """The codecs that messages may have gone through: those that connections and jobs name."""
+        return self._app.known_codecs
+
+    def serializer(self, name: str | None = None) -> "Serializer":
+        """The serializer of that name, or the connection's."""
+        return self._app.serializer(name or self.settings.serializer)
+
+    def after_fork(self) -> None:
+        """Drops what was inherited from the parent process."""
+        self._lock = threading.RLock()
+        for part in (self._driver, self._store):
+            if part is not None:
+                part.after_fork()
+
+    def close(self) -> None:
+        """Closes driver and store; using the connection again opens them again."""
+        with self._lock:
+            driver, self._driver = self._driver, None
+            store, self._store = self._store, None
+        if store is not None:
+            store.close()
+        if driver is not None:
+            driver.close()
+
+    def _setup(self) -> DriverSetup:
+        return DriverSetup(
+            connection=self.name,
+            lease=self.settings.lease,
+            options=self.settings.options,
+            peer=lambda name: self._app.connection(name).driver,
+            run=lambda message: self._app.run_message(self, message),
+        )
+
+    def _open_store(self) -> Store:
+        companion = self.settings.store
+        if companion is not None and "://" not in companion:
+            return self._app.connection(companion).store
+        url = self.url if companion is None else Url.parse(companion)
+        open_store = self._app.wiring.store(url.scheme)
+        if open_store is None:
+            raise StoreRequired(
+                f"connection {self.name!r}: {url.scheme}:// brings no store; name a companion in its "
+                'settings, for example store = "sqlite:///packhorse.db"'
+            )
+        return open_store(url, self._setup())
+
+    def __repr__(self) -> str:
+        return f"<connection {self.name} {self.url}>"

@@ -1,0 +1,75 @@
+"""The current app: the only process-wide state beside the registry of jobs.
+
+The first app that is made is the default, so that no library that makes one of its own can steal
+it; `with app:` puts another in its place for a block.
+"""
+
+import contextvars
+import os
+import weakref
+from typing import TYPE_CHECKING
+
+from packhorse.errors import ConfigError
+
+if TYPE_CHECKING:
+    from packhorse.app import Packhorse
+
+_chosen: contextvars.ContextVar["Packhorse"] = contextvars.ContextVar("packhorse_app")
+_living: "weakref.WeakSet[Packhorse]" = weakref.WeakSet()
+_default: "Packhorse | None" = None
+_implicit = False
+
+
+def current_app() -> "Packhorse":
+    """The app of the enclosing `with app:`, else the default one, else one made from the environment.
+
+    Raises `ConfigError` if there is nothing to make one from.
+    """
+    global _implicit
+    chosen = _chosen.get(None)
+    if chosen is not None:
+        return chosen
+    if _default is None:
+        from packhorse.app import Packhorse
+
+        Packhorse()
+        _implicit = True
+    assert _default is not None
+    return _default
+
+
+def enrol(app: "Packhorse") -> None:
+    """Called for each app that is made: the first becomes the default."""
+    global _default
+    if _implicit and _default is not None:
+        raise ConfigError(
+            "jobs were dispatched before this app was made, through one made from the environment "
+            f"({_default.settings.source}); make the app before the first dispatch"
+        )
+    _living.add(app)
+    if _default is None:
+        _default = app
+
+
+def dismiss(app: "Packhorse") -> None:
+    """Called for each app that is closed: the default one leaves its place to the next that is made."""
+    global _default, _implicit
+    if _default is app:
+        _default, _implicit = None, False
+
+
+def choose(app: "Packhorse") -> "contextvars.Token[Packhorse]":
+    return _chosen.set(app)
+
+
+def unchoose(token: "contextvars.Token[Packhorse]") -> None:
+    _chosen.reset(token)
+
+
+def _in_child() -> None:
+    for app in list(_living):
+        app.after_fork()
+
+
+# A forked child (gunicorn's preload, multiprocessing) must not speak on its parent's sockets.
+os.register_at_fork(after_in_child=_in_child)

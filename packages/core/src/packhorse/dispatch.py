@@ -1,0 +1,131 @@
+"""From a pending job to a message on a connection: who decides where it goes and what travels."""
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, Raw
+
+from packhorse.driver.message import Message, Sent, Unique
+from packhorse.errors import InvalidPayload, PayloadTooLarge
+from packhorse.ids import new_id
+from packhorse.options import RUN, OptionSet, moment
+from packhorse.pending import Pending
+from packhorse.wire.envelope import Body
+from packhorse.wire.seal import embed, seal
+
+if TYPE_CHECKING:
+    from packhorse.connection import Connection
+    from packhorse.wire.codec import Codec
+
+_encode = msgspec.json.Encoder().encode
+
+
+def said(pending: Pending[Any], name: str) -> Any:
+    """What is said of an option: by `using`, a method of the job or its keyword; UNSET if nothing."""
+    over = getattr(pending.overrides, name)
+    return pending.definition.option(name, pending.arguments) if over is UNSET else over
+
+
+def message_for(
+    pending: Pending[Any],
+    connection: "Connection",
+    *,
+    queue: str | None = None,
+    delay: float | None = None,
+    validate: bool = True,
+) -> Message:
+    """The message of a pending job on a connection; `queue` and `delay` win over what the job says.
+
+    Raises `InvalidPayload` for arguments that do not fit, `PayloadTooLarge` for too many of them.
+    """
+    definition, now = pending.definition, time.time()
+    codecs = said(pending, "codecs")
+    chosen = connection.codecs(None if codecs is UNSET else tuple(codecs))
+    serializer = connection.serializer()
+    args = definition.encode(pending.arguments, serializer, validate)
+    body = _body(pending, args, serializer.name, now)
+    id = new_id()
+    data = seal(body, chosen, id=id, job=definition.name, at=now)
+    limit = connection.driver.capabilities.max_body
+    if limit is not None and len(data) > limit:
+        raise PayloadTooLarge(
+            f"job {definition.name}: the message has {len(data)} bytes; connection "
+            f"{connection.name!r} takes {limit}. Send a reference instead of the data"
+        )
+    if queue is None:
+        queue = said(pending, "queue")
+    if delay is None:
+        delay = said(pending, "delay")
+    unique, group = said(pending, "unique"), said(pending, "group")
+    return Message(
+        id,
+        connection.settings.queue if queue is UNSET else queue,
+        data,
+        delay=_seconds(delay),
+        unique=None if unique is UNSET or unique is False else _unique(unique, pending, args),
+        group=None if group is UNSET else group,
+    )
+
+
+def raw_body(
+    name: str, payload: bytes, codecs: "tuple[Codec, ...]", now: float
+) -> tuple[UUID, bytes]:
+    """An id and a body for a job that this process need not know: only the JSON is checked."""
+    try:
+        msgspec.json.decode(payload, type=dict[str, Raw])
+    except msgspec.DecodeError as error:
+        raise InvalidPayload(f"job {name}: the payload is no JSON object: {error}") from error
+    id = new_id()
+    return id, seal(Body(args=Raw(payload)), codecs, id=id, job=name, at=now)
+
+
+def check_sent(messages: Sequence[Message], sent: Sequence[Sent], names: Sequence[str]) -> None:
+    """Raises `InvalidPayload` if the broker refused any, saying which and why."""
+    refused = [
+        (name, answer)
+        for name, answer in zip(names, sent, strict=True)
+        if answer.state == "refused"
+    ]
+    if refused:
+        name, answer = refused[0]
+        others = f" (and {len(refused) - 1} more of {len(messages)})" if len(refused) > 1 else ""
+        raise InvalidPayload(
+            f"job {name} {answer.id}: refused by the broker: {answer.error}{others}"
+        )
+
+
+def _body(pending: Pending[Any], args: bytes, serializer: str, now: float) -> Body:
+    until, expires, tags = (said(pending, name) for name in ("retry_until", "expires", "tags"))
+    return Body(
+        args=embed(args, serializer),
+        ser=serializer,
+        overrides=_travelling(pending.overrides),
+        until=None if until is UNSET else moment(until, now),
+        expires=None if expires is UNSET else moment(expires, now),
+        tags=() if tags is UNSET else tuple(tags),
+    )
+
+
+def _travelling(overrides: OptionSet) -> dict[str, Raw]:
+    return {
+        name: Raw(_encode(value))
+        for name in RUN
+        if (value := getattr(overrides, name)) is not UNSET
+    }
+
+
+def _seconds(delay: Any) -> float:
+    if delay is UNSET or delay is None:
+        return 0.0
+    return float(delay.total_seconds() if hasattr(delay, "total_seconds") else delay)
+
+
+def _unique(unique: bool | Unique, pending: Pending[Any], args: bytes) -> Unique:
+    """A unique key is the job's name and what it says of itself: its key, `unique_id`, its arguments."""
+    wanted = Unique() if unique is True or unique is False else unique
+    method = pending.definition.methods.get("unique_id")
+    own = wanted.key or (str(method(pending.arguments)) if method else args.decode())
+    return msgspec.structs.replace(wanted, key=f"{pending.definition.name}:{own}")

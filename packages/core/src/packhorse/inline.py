@@ -1,0 +1,70 @@
+"""Running a message here and now, in the caller's thread, through the same attempt path as a worker.
+
+Retries follow at once, and nothing is kept of a failure but the exception that the caller gets.
+"""
+
+import time
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import msgspec
+
+from packhorse.driver.message import Delivery, Message
+from packhorse.driver.outcome import Dead, Retry
+from packhorse.errors import PackhorseError, UnknownJob
+from packhorse.options import NOTHING
+from packhorse.registry import find
+from packhorse.wire.seal import open_envelope
+from packhorse.worker.attempt import Bury, Ending
+from packhorse.worker.closing import close
+from packhorse.worker.execution import Execution, Site
+from packhorse.worker.policy import Policies
+from packhorse.worker.telling import tell_attempted, tell_running, tell_settled
+
+if TYPE_CHECKING:
+    from packhorse.app import Packhorse
+    from packhorse.connection import Connection
+
+
+def run_inline(app: "Packhorse", connection: "Connection", message: Message) -> object:
+    """The result of a message's handler; raises what its last attempt raised.
+
+    An `async def` job runs on an event loop of its own, so this must not be called on one.
+    """
+    site = Site("inline", connection, app.bus, Policies(NOTHING), app.wiring.middleware)
+    while True:
+        execution = _execution(site, message)
+        verdict = execution.prepare()
+        if verdict is None:
+            tell_running(execution)
+            execution.started = time.monotonic()
+            ending = _run(execution)
+            execution.duration = time.monotonic() - execution.started
+            verdict = execution.conclude(ending)
+            tell_attempted(execution, ending)
+        settlement = close(execution, verdict)
+        tell_settled(site, settlement)
+        if isinstance(settlement.outcome, Retry):
+            message = msgspec.structs.replace(message, body=settlement.outcome.body)
+            continue
+        if isinstance(settlement.outcome, Dead):
+            assert isinstance(verdict, Bury)
+            raise verdict.error or PackhorseError(f"job {execution.envelope.job}: {verdict.reason}")
+        return execution.result
+
+
+def _run(execution: Execution) -> Ending:
+    if not execution.definition.is_async:
+        return execution.run()
+    import asyncio
+
+    return asyncio.run(execution.run_async())
+
+
+def _execution(site: Site, message: Message) -> Execution:
+    envelope = open_envelope(message.body)
+    definition = find(envelope.job)
+    if definition is None:
+        raise UnknownJob(f"no registered job is called {envelope.job!r}; import its module first")
+    delivery = Delivery(message, uuid4().bytes, 1, time.time(), float("inf"))
+    return Execution(site, delivery, envelope, definition)

@@ -1,0 +1,177 @@
+"""`Queue`: a named line on a connection, to push to, look into and control."""
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from packhorse import events
+from packhorse.driver.abilities import Cancels, Clears, Lists, Pauses
+from packhorse.driver.message import Counts, Listed, Message, State
+from packhorse.errors import PackhorseError
+from packhorse.handle import JobHandle
+from packhorse.wire.envelope import Body
+from packhorse.wire.seal import arguments, open_body, open_envelope
+
+if TYPE_CHECKING:
+    from packhorse.app import Packhorse
+    from packhorse.connection import Connection
+    from packhorse.job import Job
+    from packhorse.pending import Pending
+
+
+class QueuedJob(Struct, frozen=True):
+    """A job as a listing shows it.
+
+    `at` is when it was dispatched, `moment` when it falls due or its lease ends, both in seconds
+    since 1970. `job` is "" and `arguments` None where the message cannot be read here.
+    """
+
+    id: UUID
+    job: str
+    queue: str
+    connection: str
+    state: State
+    at: float
+    moment: float
+    failed: int
+    deliveries: int
+    worker: str | None
+    cancelled: bool
+    tags: tuple[str, ...]
+    arguments: str | None
+
+
+class Queue:
+    """One queue of one connection. May be used from any thread.
+
+    What a broker cannot do raises `Unsupported`; a broker that is away `ConnectionLost`.
+    """
+
+    def __init__(self, app: "Packhorse", connection: "Connection", name: str) -> None:
+        self._app = app
+        self._connection = connection
+        self.name = name
+
+    def push(self, job: "Job | Pending[Any]") -> JobHandle:
+        """Pushes a job onto this queue, whatever queue it names."""
+        return self._app.push_many([job], self._connection, self.name)[0]
+
+    def later(self, delay: float | timedelta, job: "Job | Pending[Any]") -> JobHandle:
+        """Pushes a job that falls due in `delay` seconds."""
+        seconds = delay.total_seconds() if isinstance(delay, timedelta) else float(delay)
+        return self._app.push_many([job], self._connection, self.name, delay=seconds)[0]
+
+    def push_many(
+        self, jobs: "Iterable[Job | Pending[Any]]", *, validate: bool = True
+    ) -> list[JobHandle]:
+        """Pushes jobs in few round trips; `validate=False` leaves checking arguments to the worker."""
+        return self._app.push_many(jobs, self._connection, self.name, validate=validate)
+
+    def push_raw(self, name: str, payload: Mapping[str, object] | bytes | str) -> JobHandle:
+        """Pushes a job by its name, which this process need not know; `payload` is its arguments.
+
+        Raises `InvalidPayload` if the payload is no JSON object.
+        """
+        data = payload.encode() if isinstance(payload, str) else payload
+        if not isinstance(data, bytes):
+            data = msgspec.json.encode(data)
+        return self._app.push_raw(name, data, self._connection, self.name)
+
+    def counts(self, cap: int = 10_000) -> Counts:
+        """How many messages are ready, delayed and reserved, each up to `cap`."""
+        return self._connection.driver.counts(self.name, cap)
+
+    def size(self) -> int:
+        """How many messages are ready, delayed or reserved."""
+        counts = self.counts(cap=2**62)
+        return counts.ready + counts.delayed + counts.reserved
+
+    def oldest_age(self) -> float | None:
+        """For how many seconds the first of the ready messages has been due; None if none is."""
+        return self._connection.able(Lists, "list messages").oldest(self.name)
+
+    def jobs(
+        self, state: State = "waiting", limit: int = 100, after: UUID | None = None
+    ) -> list[QueuedJob]:
+        """Up to `limit` jobs of a state, soonest first; `after` is the id that the page before ended with."""
+        found = self._connection.able(Lists, "list messages").list(self.name, state, limit, after)
+        return [self._view(listed) for listed in found]
+
+    def get(self, id: UUID) -> QueuedJob | None:
+        """The job with this id, if it is on this queue."""
+        found = self._connection.able(Lists, "look up a message").get([id])[0]
+        return self._view(found) if found is not None and found.message.queue == self.name else None
+
+    def cancel(self, id: UUID) -> bool:
+        """Cancels a job of this queue; False if it is not there. See `JobHandle.cancel`."""
+        if self.get(id) is None:
+            return False
+        return self._connection.able(Cancels, "cancel a message").cancel([id])[0] != "gone"
+
+    def clear(self) -> int:
+        """Removes all messages but the failed jobs, and says how many."""
+        count = self._connection.able(Clears, "clear a queue").clear(self.name)
+        if self._app.bus.hears(events.QueueCleared):
+            self._app.bus.emit(
+                events.QueueCleared(connection=self._connection.name, queue=self.name, count=count)
+            )
+        return count
+
+    def pause(self, for_: float | timedelta | None = None) -> None:
+        """Stops handing out messages, for so many seconds or until `resume`; running jobs go on."""
+        seconds = for_.total_seconds() if isinstance(for_, timedelta) else for_
+        self._connection.able(Pauses, "pause a queue").pause(self.name, seconds)
+        if self._app.bus.hears(events.QueuePaused):
+            self._app.bus.emit(
+                events.QueuePaused(connection=self._connection.name, queue=self.name, for_=seconds)
+            )
+
+    def resume(self) -> None:
+        """Ends a pause."""
+        self._connection.able(Pauses, "pause a queue").resume(self.name)
+        if self._app.bus.hears(events.QueueResumed):
+            self._app.bus.emit(
+                events.QueueResumed(connection=self._connection.name, queue=self.name)
+            )
+
+    def is_paused(self) -> bool:
+        return self.name in self._connection.able(Pauses, "pause a queue").paused()
+
+    def _view(self, listed: Listed) -> QueuedJob:
+        return view(listed, self._connection)
+
+    def __repr__(self) -> str:
+        return f"<queue {self.name} on {self._connection.name}>"
+
+
+def view(listed: Listed, connection: "Connection") -> QueuedJob:
+    """A listed message, opened as far as this process can."""
+    message: Message = listed.message
+    job, at, failed, tags = "", 0.0, 0, ()
+    text = None
+    try:
+        envelope = open_envelope(message.body)
+        job, at, failed = envelope.job, envelope.at, envelope.failed
+        body = open_body(envelope, connection.known_codecs, Body)
+        tags, text = body.tags, arguments(body).decode()
+    except (PackhorseError, UnicodeDecodeError):
+        pass  # shown without what cannot be read
+    return QueuedJob(
+        message.id,
+        job,
+        message.queue,
+        connection.name,
+        listed.state,
+        at,
+        listed.moment,
+        failed,
+        listed.deliveries,
+        listed.worker,
+        listed.cancelled,
+        tags,
+        text,
+    )

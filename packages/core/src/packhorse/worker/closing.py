@@ -1,0 +1,136 @@
+"""From a verdict to the outcome that the broker is told."""
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Struct
+
+from packhorse.driver.message import Delivery
+from packhorse.driver.outcome import Dead, Done, Outcome, Retry, Return
+from packhorse.errors import MaxAttemptsExceeded, PackhorseError
+from packhorse.wire.envelope import Death, Envelope, Failure
+from packhorse.wire.seal import recount, seal
+from packhorse.worker.attempt import Again, Bury, Verdict
+from packhorse.worker.failure import failure, keep
+
+if TYPE_CHECKING:
+    from packhorse.wire.codec import Codec
+    from packhorse.worker.execution import Execution, Site
+
+_log = logging.getLogger("packhorse.worker")
+
+
+class Settlement(Struct, frozen=True):
+    """What the broker is to be told of one delivery; the rest is for the events that follow.
+
+    `seen` is there for a job whose name nobody here knows: how often that was so.
+    """
+
+    outcome: Outcome
+    job: str = ""
+    verdict: Verdict | None = None
+    execution: "Execution | None" = None
+    seen: int = 0
+
+
+def close(execution: "Execution", verdict: Verdict) -> Settlement:
+    """The settlement of an execution; calls the job's `failed` if this is its end."""
+    delivery, envelope = execution.delivery, execution.envelope
+    outcome: Outcome
+    if isinstance(verdict, Again):
+        outcome = Retry(delivery, verdict.delay, _again(execution, verdict))
+    elif isinstance(verdict, Bury):
+        failures = execution.body.failures if hasattr(execution, "body") else ()
+        outcome = Dead(delivery, _record(delivery, envelope, failures, verdict, execution.site))
+        _call_failed(execution, verdict)
+    else:
+        outcome = Done(delivery)
+    return Settlement(outcome, envelope.job, verdict, execution)
+
+
+def bury(delivery: Delivery, envelope: Envelope | None, verdict: Bury, site: "Site") -> Settlement:
+    """The settlement of a message that nobody here can open, or whose name nobody knows."""
+    data = _record(delivery, envelope, (), verdict, site)
+    return Settlement(Dead(delivery, data), "" if envelope is None else envelope.job, verdict)
+
+
+def wait_for_name(delivery: Delivery, envelope: Envelope, delay: float) -> Settlement:
+    """The settlement of a message whose name nobody here knows, but somebody else may."""
+    seen = envelope.unknown + 1
+    body = recount(
+        envelope,
+        failed=envelope.failed,
+        lost=envelope.lost + delivery.deliveries - 1,
+        unknown=seen,
+    )
+    return Settlement(Retry(delivery, delay, body), envelope.job, seen=seen)
+
+
+def give_back(execution: "Execution") -> Settlement:
+    """The settlement of what was never started."""
+    return Settlement(Return(execution.delivery), execution.envelope.job)
+
+
+def _call_failed(execution: "Execution", verdict: Bury) -> None:
+    hook = execution.definition.on_failed
+    if hook is None or not hasattr(execution, "arguments"):
+        return
+    try:
+        hook(execution.fresh_arguments(), verdict.error or PackhorseError(verdict.reason))
+    except Exception:
+        _log.exception(
+            "job %s %s: its failed() raised", execution.envelope.job, execution.delivery.message.id
+        )
+
+
+def _again(execution: "Execution", verdict: Again) -> bytes:
+    envelope, site = execution.envelope, execution.site
+    if verdict.error is None:
+        return recount(envelope, failed=verdict.failed, lost=verdict.lost, unknown=envelope.unknown)
+    new = failure(verdict.error, verdict.failed, time.time(), site.worker)
+    limit = site.connection.driver.capabilities.max_body
+    failures = keep(execution.body.failures, new)
+    while True:
+        data = seal(
+            msgspec.structs.replace(execution.body, failures=failures),
+            _codecs(envelope, site),
+            id=envelope.id,
+            job=envelope.job,
+            at=envelope.at,
+            failed=verdict.failed,
+            lost=verdict.lost,
+            unknown=envelope.unknown,
+        )
+        if limit is None or len(data) <= limit or not failures:
+            return data
+        failures = failures[1:]  # what is told of failures gives way to what is to be done
+
+
+def _record(
+    delivery: Delivery,
+    envelope: Envelope | None,
+    failures: tuple[Failure, ...],
+    verdict: Bury,
+    site: "Site",
+) -> bytes:
+    now = time.time()
+    if verdict.error is not None and not isinstance(verdict.error, MaxAttemptsExceeded):
+        attempt = 1 if envelope is None else envelope.failed + 1
+        failures = keep(failures, failure(verdict.error, attempt, now, site.worker))
+    queue = delivery.message.queue
+    return seal(
+        Death(verdict.reason, site.connection.name, queue, site.worker, now, failures),
+        () if envelope is None else _codecs(envelope, site),
+        id=delivery.message.id,
+        job="" if envelope is None else envelope.job,
+        at=now if envelope is None else envelope.at,
+    )
+
+
+def _codecs(envelope: Envelope, site: "Site") -> "tuple[Codec, ...]":
+    """The codecs that the message went through; a message whose codec is missing here was not opened,
+    so what is written about it holds nothing of it and goes without."""
+    known = site.connection.known_codecs
+    return tuple(known[name] for name in envelope.enc) if set(envelope.enc) <= known.keys() else ()

@@ -1,0 +1,221 @@
+"""One attempt, from a delivery to its verdict; what every kind of runner has in common.
+
+`prepare` opens the message and decides whether it runs, `run` or `run_async` runs it, `conclude`
+decides what follows. No thread is started and no broker is called here.
+"""
+
+import asyncio
+import random
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Struct
+
+from packhorse.context import JobContext, enter, leave
+from packhorse.definition import Definition
+from packhorse.driver.message import Delivery
+from packhorse.errors import JobTimedOut, PackhorseError
+from packhorse.events.bus import Bus
+from packhorse.middleware.compose import Onion
+from packhorse.options import Middleware
+from packhorse.wire.envelope import Body, Envelope
+from packhorse.wire.seal import arguments, open_body
+from packhorse.worker.attempt import Bury, Ending, Facts, Finish, Policy, Verdict, after, before
+from packhorse.worker.policy import Policies
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from packhorse.connection import Connection
+
+
+class TimeUp(BaseException):
+    """What is thrown into a handler at its time-out; reported as `JobTimedOut`."""
+
+
+class Site(Struct, frozen=True):
+    """Where attempts happen: a worker on a connection, and what the app puts round each attempt."""
+
+    worker: str
+    connection: "Connection"
+    bus: Bus
+    policies: Policies
+    middleware: tuple[Middleware, ...] = ()
+
+
+_RETURNED = Ending()
+
+
+class Execution:
+    """One delivery in the hands of a worker, and how far it has come.
+
+    `deadline` is the end of its lease on the monotonic clock, moved on by renewals; `cancelled` and
+    `lost` are what a renewal brought to light, `at_ceiling` that there will be no other. `started` (monotonic) is 0.0 until the handler starts;
+    `stop` interrupts the handler where its runner can.
+    """
+
+    __slots__ = (
+        "arguments",
+        "at_ceiling",
+        "body",
+        "cancelled",
+        "context",
+        "deadline",
+        "definition",
+        "delivery",
+        "duration",
+        "envelope",
+        "facts",
+        "lost",
+        "policy",
+        "result",
+        "site",
+        "started",
+        "stop",
+        "timed_out",
+    )
+
+    body: Body
+    arguments: Struct
+    facts: Facts
+    policy: Policy
+    context: JobContext
+
+    def __init__(
+        self, site: Site, delivery: Delivery, envelope: Envelope, definition: Definition
+    ) -> None:
+        self.site = site
+        self.delivery = delivery
+        self.envelope = envelope
+        self.definition = definition
+        self.deadline = delivery.deadline
+        self.result: object = None
+        self.started = 0.0
+        self.duration = 0.0
+        self.cancelled = False
+        self.lost = False
+        self.at_ceiling = False
+        self.timed_out = False
+        self.stop: Callable[[Execution], None] | None = None
+
+    def prepare(self) -> Verdict | None:
+        """Opens the message; None if it is to run, else what becomes of it without running."""
+        delivery, envelope = self.delivery, self.envelope
+        lost = envelope.lost + delivery.deliveries - 1
+        self.facts = Facts(
+            delivery.reserved_at, envelope.failed, lost, cancelled=delivery.cancelled
+        )
+        if delivery.cancelled:
+            return before(self.facts, Policy())
+        try:
+            self.body = body = open_body(envelope, self.site.connection.known_codecs, Body)
+            self.arguments = self.fresh_arguments()
+            self.policy = self.site.policies.of(
+                self.definition, self.arguments, body.overrides, body.until is not None
+            )
+        except PackhorseError as error:
+            return Bury(str(error), error)
+        except Exception as error:  # a method of the user's job raised
+            return Bury(f"an option of job {envelope.job} could not be computed: {error}", error)
+        self.facts = Facts(delivery.reserved_at, envelope.failed, lost, body.until, body.expires)
+        self.context = JobContext(
+            delivery.message.id,
+            envelope.job,
+            delivery.message.queue,
+            self.site.connection.name,
+            envelope.failed + 1,
+            delivery.deliveries,
+            delivery.token,
+            body.tags,
+            self.site.worker,
+        )
+        return before(self.facts, self.policy)
+
+    def fresh_arguments(self) -> Struct:
+        """A copy of the arguments out of the message; raises `InvalidPayload` if they do not fit."""
+        serializer = self.site.connection.serializer(self.body.ser)
+        return self.definition.decode(arguments(self.body), serializer)
+
+    def run(self) -> Ending:
+        """Runs a `def` handler in this thread, its middleware round it."""
+        context = self.context
+        token = enter(context)
+        try:
+            middleware = self._middleware()
+            if middleware:
+                return self._run_through(middleware)
+            self.result = self.definition.run(context, self.arguments)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            return self.ending(error)
+        finally:
+            leave(token)
+        return self.ending(None)
+
+    async def run_async(self) -> Ending:
+        """Runs an `async def` handler in this task, its middleware round it."""
+        context = self.context
+        token = enter(context)
+        try:
+            middleware = self._middleware()
+            if middleware:
+                return await self._run_async_through(middleware)
+            self.result = await self.definition.run(context, self.arguments)  # type: ignore[misc]
+        except BaseException as error:
+            return self.ending(error)
+        finally:
+            leave(token)
+        return self.ending(None)
+
+    def ending(self, error: BaseException | None, skipped: bool = False) -> Ending:
+        """How the run ended, given what it raised."""
+        wish = self.context.wish
+        if error is None and wish is None and not skipped:
+            return _RETURNED
+        if self.timed_out and isinstance(error, TimeUp | asyncio.CancelledError):
+            stopped = JobTimedOut(
+                f"job {self.envelope.job}: stopped after its timeout of {self.policy.timeout:g} s"
+            )
+            stopped.__traceback__ = error.__traceback__
+            return Ending(stopped, timed_out=True, wish=wish)
+        return Ending(error, wish=wish, skipped=skipped)
+
+    def conclude(self, ending: Ending) -> Verdict:
+        """What follows from how the run ended."""
+        if self.cancelled and isinstance(ending.error, asyncio.CancelledError):
+            return Finish("cancelled")
+        if ending is _RETURNED:
+            return _DONE
+        facts = msgspec.structs.replace(self.facts, now=self.facts.now + self.duration)
+        try:
+            return after(facts, self.policy, ending, random.random())
+        except Exception as error:  # a backoff method of the user's job raised
+            return Bury(f"the backoff of job {self.envelope.job} raised: {error}", error)
+
+    def _middleware(self) -> tuple[Middleware, ...]:
+        own = self.definition.middleware(self.arguments)
+        return (*self.site.middleware, *own) if own else self.site.middleware
+
+    def _run_through(self, middleware: tuple[Middleware, ...]) -> Ending:
+        onion, skipped, error = Onion(), False, None
+        try:
+            skipped = not onion.enter(middleware, self.context)
+            if not skipped:
+                self.result = self.definition.run(self.context, self.arguments)
+        except BaseException as raised:
+            error = raised
+        return self.ending(onion.leave(self.result, error), skipped)
+
+    async def _run_async_through(self, middleware: tuple[Middleware, ...]) -> Ending:
+        onion, skipped, error = Onion(), False, None
+        try:
+            skipped = not onion.enter(middleware, self.context)
+            if not skipped:
+                self.result = await self.definition.run(self.context, self.arguments)  # type: ignore[misc]
+        except BaseException as raised:
+            error = raised
+        return self.ending(onion.leave(self.result, error), skipped)
+
+
+_DONE = Finish("done")

@@ -1,0 +1,49 @@
+"""An exception as it is kept: type, message and traceback, cut to size, the first and the last four."""
+
+import traceback
+
+from packhorse.wire.envelope import Failure
+
+LIMIT = 4096
+"""Bytes that one failure may take, its traceback and message together."""
+FIRST, LAST = 1, 4
+
+
+def failure(error: BaseException, attempt: int, at: float, worker: str) -> Failure:
+    """One attempt's failure; of a long traceback the end is kept, where the error stands."""
+    kind = type(error)
+    name = (
+        kind.__qualname__
+        if kind.__module__ == "builtins"
+        else f"{kind.__module__}.{kind.__qualname__}"
+    )
+    message = _head(_text(error), LIMIT // 4)
+    lines = "".join(traceback.format_exception(kind, error, error.__traceback__, limit=-30))
+    return Failure(attempt, name, message, _tail(lines, LIMIT - LIMIT // 4), at, worker)
+
+
+def keep(failures: tuple[Failure, ...], new: Failure) -> tuple[Failure, ...]:
+    """The failures with one more: the first and the last four stay."""
+    every = (*failures, new)
+    return every if len(every) <= FIRST + LAST else (*every[:FIRST], *every[-LAST:])
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as broken:  # an exception whose __str__ raises must not stop the worker
+        return f"<no text: its __str__ raised {type(broken).__name__}>"
+
+
+def _clean(text: str) -> bytes:
+    return text.encode("utf-8", "backslashreplace")  # lone surrogates cannot travel as JSON
+
+
+def _head(text: str, limit: int) -> str:
+    data = _clean(text)
+    return data[:limit].decode("utf-8", "ignore") + ("…" if len(data) > limit else "")
+
+
+def _tail(text: str, limit: int) -> str:
+    data = _clean(text)
+    return ("…" if len(data) > limit else "") + data[-limit:].decode("utf-8", "ignore")

@@ -1,0 +1,184 @@
+"""Reserves what the worker can start soon, and hands each delivery to the runner for its kind."""
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from packhorse import events
+from packhorse.driver.abilities import Rescues
+from packhorse.driver.contract import Consumer
+from packhorse.driver.message import Delivery, Reserved
+from packhorse.errors import InvalidPayload
+from packhorse.registry import find
+from packhorse.wire.seal import open_envelope
+from packhorse.worker.attempt import Bury, unknown
+from packhorse.worker.closing import Settlement, bury, wait_for_name
+from packhorse.worker.execution import Execution, Site
+from packhorse.worker.hand import Hand
+from packhorse.worker.plan import Limits, to_reserve, trouble_pause
+
+_log = logging.getLogger("packhorse.worker")
+
+
+class Fetcher:
+    """A thread that reserves. `stop` may be called from any thread."""
+
+    def __init__(
+        self,
+        site: Site,
+        consumer: Consumer,
+        hand: Hand,
+        queues: Sequence[str],
+        *,
+        concurrency: int,
+        limits: Limits,
+        sleep: float,
+        unknown_limit: int,
+        submit: Callable[[Execution], None],
+        settle: Callable[[Settlement], None],
+        troubled: Callable[[Exception, float], None],
+    ) -> None:
+        self._site = site
+        self._consumer = consumer
+        self._hand = hand
+        self._queues = tuple(queues)
+        self._concurrency = concurrency
+        self._limits = limits
+        self._sleep = sleep
+        self._unknown_limit = unknown_limit
+        self._submit = submit
+        self._settle = settle
+        self._troubled = troubled
+        self._taken = 0
+        self._paused: frozenset[str] = frozenset()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="packhorse-fetch", daemon=True)
+        self.idle_since: float | None = None
+        self.empty = False
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Reserves no more; what is on its way still arrives in the hand."""
+        self._stopping.set()
+        self._consumer.wake()
+        self._hand.room.set()
+        self._thread.join()
+
+    def _work(self) -> None:
+        failures = 0
+        while not self._stopping.is_set():
+            try:
+                self._round()
+                failures = 0
+            except Exception as error:  # whatever the driver does, the worker goes on
+                failures += 1
+                pause = trouble_pause(failures, random.random())
+                self._troubled(error, pause)
+                self._stopping.wait(pause)
+                self._rescue()
+
+    def _round(self) -> None:
+        limits, hand = self._limits, self._hand
+        left = None
+        if limits.max_jobs is not None:
+            left = limits.max_jobs - self._taken + hand.returned
+        hand.room.clear()
+        wanted = to_reserve(hand.load(), self._concurrency, left)
+        if not wanted:
+            hand.room.wait(1.0)
+            return
+        waits = not limits.stop_when_empty
+        self._tell_popping(wanted)
+        reserved = self._consumer.reserve(self._queues, wanted, self._sleep if waits else 0.0)
+        self._see_paused(reserved)
+        for delivery in reserved.deliveries:
+            self._route(delivery)
+        self._taken += len(reserved.deliveries)
+        if reserved.deliveries or hand.held:
+            self.idle_since = None
+            if not reserved.deliveries and not waits:
+                hand.room.wait(0.05)
+        else:
+            self._be_idle()
+
+    def _be_idle(self) -> None:
+        self.empty = True
+        if self.idle_since is None:
+            self.idle_since = time.monotonic()
+            if self._site.bus.hears(events.WorkerIdle):
+                self._site.bus.emit(events.WorkerIdle(**self._facts()))
+
+    def _route(self, delivery: Delivery) -> None:
+        """To a runner, or back with an outcome at once where nobody here can run it."""
+        site, hand = self._site, self._hand
+        hand.held[delivery.token] = None
+        try:
+            envelope = open_envelope(delivery.message.body)
+        except InvalidPayload as error:
+            self._settle(bury(delivery, None, Bury(str(error), error), site))
+            return
+        definition = find(envelope.job)
+        if definition is None:
+            delay = unknown(envelope.unknown, self._unknown_limit)
+            if delay is None:
+                reason = f"no worker knows a job called {envelope.job!r}"
+                self._settle(bury(delivery, envelope, Bury(reason), site))
+            else:
+                self._settle(wait_for_name(delivery, envelope, delay))
+            return
+        execution = Execution(site, delivery, envelope, definition)
+        if site.bus.hears(events.JobPopped):
+            self._tell_popped(execution)
+        hand.take(execution)
+        self._submit(execution)
+
+    def _rescue(self) -> None:
+        """A reservation whose reply was lost is given back at once, where the broker can."""
+        driver: object = self._site.connection.driver
+        if isinstance(driver, Rescues):
+            try:
+                driver.rescue(self._site.worker, keep=set(self._hand.held))
+            except Exception as error:
+                _log.debug("rescue after a lost connection failed: %s", error)
+
+    def _see_paused(self, reserved: Reserved) -> None:
+        if reserved.paused == self._paused:
+            return
+        bus = self._site.bus
+        for name in sorted(reserved.paused - self._paused):
+            bus.emit(events.WorkerQueuePaused(queue=name, **self._facts()))
+        for name in sorted(self._paused - reserved.paused):
+            bus.emit(events.WorkerQueueResumed(queue=name, **self._facts()))
+        self._paused = reserved.paused
+
+    def _tell_popping(self, limit: int) -> None:
+        if self._site.bus.hears(events.JobPopping):
+            self._site.bus.emit(
+                events.JobPopping(
+                    connection=self._site.connection.name, queues=self._queues, limit=limit
+                )
+            )
+
+    def _tell_popped(self, execution: Execution) -> None:
+        delivery = execution.delivery
+        self._site.bus.emit(
+            events.JobPopped(
+                id=delivery.message.id,
+                job=execution.envelope.job,
+                queue=delivery.message.queue,
+                connection=self._site.connection.name,
+                deliveries=delivery.deliveries,
+                worker=self._site.worker,
+            )
+        )
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "worker": self._site.worker,
+            "connection": self._site.connection.name,
+            "queues": self._queues,
+        }

@@ -1,0 +1,53 @@
+"""What a worker has in hand: every delivery from its reservation to its settlement."""
+
+import threading
+
+from packhorse.worker.execution import Execution
+from packhorse.worker.plan import Load, mean_duration
+
+
+class Hand:
+    """Shared by the worker's threads; each step is one dictionary operation, which is atomic.
+
+    A delivery is *unstarted* until somebody claims it, a runner to run it or the keeper to return
+    it; claiming decides between them. `room` is set when something left the hand.
+    """
+
+    def __init__(self) -> None:
+        self.held: dict[bytes, Execution | None] = {}
+        self.unstarted: dict[bytes, Execution] = {}
+        self.started: dict[bytes, Execution] = {}
+        self.room = threading.Event()
+        self.jobs = 0
+        self.returned = 0
+        self._mean: float | None = None
+
+    def take(self, execution: Execution) -> None:
+        """A reserved delivery waits for a runner."""
+        token = execution.delivery.token
+        self.held[token] = execution
+        self.unstarted[token] = execution
+
+    def claim(self, execution: Execution) -> bool:
+        """Whether the caller may start or return it; False if somebody else did."""
+        return self.unstarted.pop(execution.delivery.token, None) is not None
+
+    def start(self, execution: Execution) -> None:
+        """A claimed delivery is about to run; from now on its lease is renewed."""
+        self.started[execution.delivery.token] = execution
+
+    def drop(self, tokens: list[bytes]) -> None:
+        """These are settled, or not ours any more."""
+        for token in tokens:
+            self.held.pop(token, None)
+            self.started.pop(token, None)
+        self.room.set()
+
+    def count(self, durations: list[float]) -> None:
+        """So many more jobs have run, for so many seconds each."""
+        if durations:
+            self.jobs += len(durations)
+            self._mean = mean_duration(self._mean, sum(durations), len(durations))
+
+    def load(self) -> Load:
+        return Load(len(self.held), len(self.unstarted), self._mean)

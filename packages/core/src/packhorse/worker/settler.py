@@ -1,0 +1,144 @@
+"""Tells the broker what became of deliveries, in groups: while one call is under way the next gathers."""
+
+import logging
+import queue
+import random
+import threading
+import time
+from collections.abc import Callable
+
+from packhorse.driver.contract import Consumer
+from packhorse.driver.outcome import Return, Settled
+from packhorse.errors import ConnectionLost
+from packhorse.worker.closing import Settlement
+from packhorse.worker.execution import Site
+from packhorse.worker.hand import Hand
+from packhorse.worker.plan import trouble_pause
+from packhorse.worker.telling import tell_lost, tell_settled
+
+GROUP = 1_000
+"""Outcomes in one call at most: a bound on the size of a request and on how long a lock is held."""
+
+_log = logging.getLogger("packhorse.worker")
+
+
+class Settler:
+    """A thread that takes settlements from all runners. `put` may be called from any thread."""
+
+    def __init__(
+        self,
+        site: Site,
+        consumer: Consumer,
+        hand: Hand,
+        troubled: Callable[[Exception, float], None],
+    ) -> None:
+        self._site = site
+        self._consumer = consumer
+        self._hand = hand
+        self._troubled = troubled
+        self._by_clock = site.connection.driver.capabilities.fencing == "clock"
+        self._queue: queue.SimpleQueue[Settlement | None] = queue.SimpleQueue()
+        self._giving_up = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="packhorse-settle", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def put(self, settlement: Settlement) -> None:
+        """Takes one settlement; it is told to the broker with the next group."""
+        self._queue.put(settlement)
+
+    def stop(self, within: float) -> bool:
+        """Settles what is left and ends; False if the broker did not take it in so many seconds."""
+        self._queue.put(None)
+        self._thread.join(within)
+        self._giving_up.set()
+        return not self._thread.is_alive()
+
+    def _work(self) -> None:
+        ending = False
+        while not ending:
+            first = self._queue.get()
+            more = [self._queue.get() for _ in range(min(self._queue.qsize(), GROUP - 1))]
+            group = [each for each in (first, *more) if each is not None]
+            ending = len(group) <= len(more)  # the None of `stop` was among them
+            self._count(group)
+            self._settle(group)
+
+    def _count(self, group: list[Settlement]) -> None:
+        ran = [each.execution for each in group if each.execution is not None]
+        self._hand.count([each.duration for each in ran if each.started])
+
+    def _settle(self, group: list[Settlement]) -> None:
+        left, failures, repeated = self._current(group), 0, False
+        while left and not self._giving_up.is_set():
+            try:
+                answers = self._consumer.settle([each.outcome for each in left])
+            except ConnectionLost as error:
+                failures += 1
+                repeated = True
+                self._pause(error, failures)
+                left = self._current(left)
+            except Exception as error:
+                return self._settle_apart(left, error)
+            else:
+                left = self._take_answers(left, answers, repeated)
+                if left:
+                    failures += 1
+                    self._pause(None, failures)
+
+    def _settle_apart(self, group: list[Settlement], error: Exception) -> None:
+        """One outcome that the driver chokes on must not hold up the others."""
+        if len(group) > 1:
+            for each in group:
+                self._settle([each])
+            return
+        delivery = group[0].outcome.delivery
+        _log.error(
+            "job %s %s: the outcome could not be settled, its lease will run out",
+            group[0].job,
+            delivery.message.id,
+            exc_info=error,
+        )
+        self._hand.drop([delivery.token])
+
+    def _pause(self, error: Exception | None, failures: int) -> None:
+        pause = trouble_pause(failures, random.random())
+        if error is not None:
+            self._troubled(error, pause)
+        self._giving_up.wait(pause)
+
+    def _current(self, group: list[Settlement]) -> list[Settlement]:
+        """Where only the clock fences: without what the clock says is lost."""
+        if not self._by_clock:
+            return group
+        now = time.monotonic()
+        kept = []
+        for each in group:
+            execution = each.execution
+            deadline = each.outcome.delivery.deadline if execution is None else execution.deadline
+            if now < deadline:
+                kept.append(each)
+            else:
+                self._lost(each, repeated=False)
+        return kept
+
+    def _take_answers(
+        self, group: list[Settlement], answers: list[Settled], repeated: bool
+    ) -> list[Settlement]:
+        left = []
+        for each, answer in zip(group, answers, strict=True):
+            if answer == "applied":
+                tell_settled(self._site, each)
+            elif answer == "gone":
+                self._lost(each, repeated)
+            else:
+                left.append(each)
+        again = {each.outcome.delivery.token for each in left}
+        self._hand.drop([t for each in group if (t := each.outcome.delivery.token) not in again])
+        return left
+
+    def _lost(self, settlement: Settlement, repeated: bool) -> None:
+        self._hand.drop([settlement.outcome.delivery.token])
+        if settlement.execution is not None and not isinstance(settlement.outcome, Return):
+            tell_lost(settlement.execution, repeated)

@@ -1,0 +1,267 @@
+"""`Worker`: one process's worker on one connection; builds the parts, watches them, winds them up."""
+
+import logging
+import os
+import secrets
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from packhorse import events
+from packhorse.errors import ConfigError
+from packhorse.options import NOTHING, OptionSet
+from packhorse.worker.attempt import Verdict
+from packhorse.worker.closing import close
+from packhorse.worker.execution import Execution, Site
+from packhorse.worker.fetcher import Fetcher
+from packhorse.worker.hand import Hand
+from packhorse.worker.keeper import Keeper
+from packhorse.worker.loop_runner import LoopRunner
+from packhorse.worker.memory import resident
+from packhorse.worker.plan import EXIT_CODES, Limits, Progress, StopReason, stop_reason
+from packhorse.worker.policy import Policies
+from packhorse.worker.runner import ThreadRunner
+from packhorse.worker.settler import Settler
+from packhorse.worker.telling import tell_lost
+
+if TYPE_CHECKING:
+    from packhorse.app import Packhorse
+    from packhorse.connection import Connection
+
+WATCH = 0.1
+"""Seconds between two looks at the limits."""
+
+_log = logging.getLogger("packhorse.worker")
+
+
+class Report(Struct, frozen=True):
+    """How a worker ended: why, after how many jobs, and how many were still running then."""
+
+    reason: StopReason
+    jobs: int
+    unfinished: int = 0
+
+    @property
+    def exit_code(self) -> int:
+        """0, 12 if the memory limit was reached, 1 if jobs were still running when grace was over."""
+        return EXIT_CODES[self.reason] or (1 if self.unfinished else 0)
+
+
+class Worker:
+    """Runs the jobs of some queues, in order of preference, until it is told to stop.
+
+    `concurrency` is how many `def` jobs, and how many `async def` jobs, run at once. `name` is for
+    people to read; each start gets a name of its own from it.
+    """
+
+    def __init__(
+        self,
+        app: "Packhorse",
+        connection: "Connection",
+        queues: Sequence[str],
+        *,
+        concurrency: int = 8,
+        name: str | None = None,
+        flags: OptionSet = NOTHING,
+        sleep: float = 5.0,
+        rest: float = 0.0,
+        grace: float = 30.0,
+    ) -> None:
+        if concurrency < 1:
+            raise ConfigError(f"concurrency={concurrency} must be 1 or more")
+        self._app = app
+        self._connection = connection
+        self.queues = tuple(dict.fromkeys(queues))
+        self.concurrency = concurrency
+        base = name or f"{socket.gethostname()}-{os.getpid()}"
+        self.name = f"{base}-{secrets.token_hex(4)}"
+        self._flags = flags
+        self._sleep = sleep
+        self._rest = rest
+        self._grace = grace
+        self._told = threading.Event()
+        self._signal: int | None = None
+
+    def stop(self) -> None:
+        """Ends `run` as SIGTERM does: running jobs may finish; from any thread."""
+        self._told.set()
+
+    def run(
+        self,
+        *,
+        stop_when_empty: bool = False,
+        stop_when_empty_for: float | None = None,
+        max_jobs: int | None = None,
+        max_time: float | None = None,
+        max_memory: int | None = None,
+    ) -> Report:
+        """Works until a limit is reached (jobs, seconds, bytes), a signal comes or `stop` is called.
+
+        Then it reserves no more, gives back what has not started and waits `grace` seconds for what
+        runs. In the main thread SIGTERM and SIGINT stop it; a second one ends the waiting. Raises
+        `ConfigError`, `UnknownDriver` or `PluginError` if it cannot start.
+        """
+        limits = Limits(max_jobs, max_time, max_memory, stop_when_empty, stop_when_empty_for)
+        # A worker that waits blocks in `reserve`; one that must notice an empty spell looks sooner.
+        sleep = min(self._sleep, stop_when_empty_for or self._sleep)
+        parts = _Parts(self, self._app, self._connection, limits, sleep)
+        with self._signals(), self._services():
+            self._tell(events.WorkerStarting)
+            parts.start()
+            reason = self._watch(parts, limits)
+            unfinished = parts.wind_up(self._grace, self._hurry)
+        report = Report(reason, parts.hand.jobs, unfinished)
+        self._tell(events.WorkerStopping, reason=reason, jobs=report.jobs)
+        return report
+
+    def _watch(self, parts: "_Parts", limits: Limits) -> StopReason:
+        started = time.monotonic()
+        while not self._told.wait(WATCH if limits.max_jobs is None else 0.02):
+            now = time.monotonic()
+            idle_since, hand = parts.fetcher.idle_since, parts.hand
+            progress = Progress(
+                jobs=hand.jobs,
+                age=now - started,
+                idle=0.0 if idle_since is None else now - idle_since,
+                memory=resident() if limits.max_memory is not None else 0,
+                empty=parts.fetcher.empty,
+            )
+            reason = stop_reason(limits, progress)
+            if reason is not None:
+                return reason
+        return "stopped" if self._signal is None else "interrupted"
+
+    def _hurry(self) -> bool:
+        """Whether a second signal said not to wait any longer."""
+        return self._hurried
+
+    _hurried = False
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """SIGTERM and SIGINT stop the worker, if this is the main thread; elsewhere the host decides."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def told(number: int, frame: object) -> None:
+            self._hurried = self._told.is_set()
+            self._signal = number
+            self._told.set()
+            self._tell(events.WorkerInterrupted, signal=number)
+
+        before = {number: signal.signal(number, told) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    @contextmanager
+    def _services(self) -> Iterator[None]:
+        """The plugins' services start before the first reservation and stop after the last settlement."""
+        started: list[Any] = []
+        try:
+            for make in self._app.wiring.services.values():
+                service = make(self._app)
+                service.start()
+                started.append(service)
+            yield
+        finally:
+            for service in reversed(started):
+                service.stop()
+
+    def _tell(self, event: type[events.WorkerEvent], **facts: object) -> None:
+        if self._app.bus.hears(event):
+            self._app.bus.emit(
+                event(  # type: ignore[arg-type]
+                    worker=self.name,
+                    connection=self._connection.name,
+                    queues=self.queues,
+                    **facts,
+                )
+            )
+
+    def troubled(self, error: Exception, pause: float) -> None:
+        """A broker call failed and will be repeated."""
+        _log.warning("%s; trying again in %.1f s", error, pause)
+        self._tell(events.ConnectionTroubled, error=str(error), retry_in=pause)
+
+
+class _Parts:
+    """The threads of one run, and the order in which they start and end."""
+
+    def __init__(
+        self,
+        worker: Worker,
+        app: "Packhorse",
+        connection: "Connection",
+        limits: Limits,
+        sleep: float,
+    ) -> None:
+        self.site = Site(
+            worker.name, connection, app.bus, Policies(worker._flags), app.wiring.middleware
+        )
+        self.hand = Hand()
+        self.consumer = connection.driver.consumer(worker.name)
+        lease = connection.settings.lease
+        self.settler = Settler(self.site, self.consumer, self.hand, worker.troubled)
+        self.keeper = Keeper(self.consumer, self.hand, lease, self.settler.put, worker.troubled)
+        self.threads = ThreadRunner(self.hand, worker.concurrency, worker._rest, self._finished)
+        self.loop = LoopRunner(self.hand, worker.concurrency, worker._rest, self._finished)
+        self.fetcher = Fetcher(
+            self.site,
+            self.consumer,
+            self.hand,
+            worker.queues,
+            concurrency=worker.concurrency,
+            limits=limits,
+            sleep=sleep,
+            unknown_limit=app.settings.unknown_job_limit,
+            submit=self._submit,
+            settle=self.settler.put,
+            troubled=worker.troubled,
+        )
+
+    def start(self) -> None:
+        self.settler.start()
+        self.keeper.start()
+        self.fetcher.start()
+
+    def wind_up(self, grace: float, hurry: "Any") -> int:
+        """Lets what runs finish, within `grace` seconds; how many had not."""
+        self.fetcher.stop()
+        self.keeper.return_unstarted()
+        end = time.monotonic() + grace
+        while self.hand.held and time.monotonic() < end and not hurry():
+            self.hand.room.clear()
+            if self.hand.held:
+                self.hand.room.wait(0.1)
+        unfinished = len(self.hand.started)
+        self.threads.stop()
+        self.loop.stop()
+        self.keeper.stop()
+        self.settler.stop(within=max(1.0, end - time.monotonic()))
+        self.consumer.close()
+        if unfinished:
+            _log.warning(
+                "%d jobs were still running when grace was over; they run again when their lease ends",
+                unfinished,
+            )
+        return unfinished
+
+    def _submit(self, execution: Execution) -> None:
+        (self.loop if execution.definition.is_async else self.threads).submit(execution)
+
+    def _finished(self, execution: Execution, verdict: Verdict) -> None:
+        if execution.lost:
+            self.hand.drop([execution.delivery.token])
+            tell_lost(execution, repeated=False)
+        else:
+            self.settler.put(close(execution, verdict))
