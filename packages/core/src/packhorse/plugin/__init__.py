@@ -1,4 +1,4 @@
-"""Door 2, for plugin authors: the contracts, the values that cross them, and what hooks return.
+"""Door 2, for plugin authors: the contracts, their values and errors, and what hooks return.
 
 Everything here is cheap to import: no client library, no worker, no command line.
 """
@@ -23,6 +23,15 @@ from packhorse.driver.message import (
 )
 from packhorse.driver.outcome import Dead, Done, Outcome, Retry, Return, Settled
 from packhorse.driver.url import Url
+from packhorse.errors import (
+    ConfigError,
+    ConnectionLost,
+    DecryptionError,
+    InvalidPayload,
+    PackhorseError,
+    PayloadTooLarge,
+    Unsupported,
+)
 from packhorse.plugin.hookspecs import hookimpl
 from packhorse.plugin.specs import (
     CheckResult,
@@ -78,9 +87,12 @@ __all__ = [
     "CodecSpec",
     "CommandSpec",
     "Condition",
+    "ConfigError",
+    "ConnectionLost",
     "Consumer",
     "Counts",
     "Dead",
+    "DecryptionError",
     "Delete",
     "Delivery",
     "DispatchingSpec",
@@ -92,6 +104,7 @@ __all__ = [
     "Expire",
     "Group",
     "Increment",
+    "InvalidPayload",
     "JsonSerializer",
     "KeepsDead",
     "Listed",
@@ -101,7 +114,9 @@ __all__ = [
     "MiddlewareSpec",
     "Older",
     "Outcome",
+    "PackhorseError",
     "Pauses",
+    "PayloadTooLarge",
     "Put",
     "Refusal",
     "RemoveMembers",
@@ -122,6 +137,7 @@ __all__ = [
     "StoreSpec",
     "TypeSpec",
     "Unique",
+    "Unsupported",
     "Url",
     "Value",
     "hookimpl",
