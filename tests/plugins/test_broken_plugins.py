@@ -249,13 +249,13 @@ def test_what_is_declared_and_is_something_else() -> None:
     with pytest.raises(PluginError, match="Demo is no subclass of Serializer"):
         wiring.serializer("demo")
     with pytest.raises(PluginError, match="did not make a Codec"):
-        wiring.codec("nothing")
+        wiring.codec("nothing", {})
     with pytest.raises(PluginError, match="NOT_CALLABLE is not callable"):
         _ = wiring.middleware
     with pytest.raises(PluginError, match="no event 'JobFaild'; did you mean 'JobFailed'"):
         _ = wiring.listeners
     with pytest.raises(PluginError, match="it raised ValueError") as caught:
-        wiring.codec("raising")
+        wiring.codec("raising", {})
     assert "hunter2" not in str(caught.value)
 
 

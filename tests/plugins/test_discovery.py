@@ -120,7 +120,7 @@ def test_the_core_alone_looks_for_no_plugins() -> None:
         "from packhorse.plugin.wiring import wire\n"
         "wiring = wire(load('memory://', environ={}))\n"
         "wiring.driver('memory'), wiring.store('memory'), wiring.serializer('json')\n"
-        "wiring.middleware, wiring.listeners, wiring.codecs, wiring.has_store('sync')"
+        "wiring.middleware, wiring.listeners, wiring.store('sync')"
     )
     assert "packhorse.driver.memory" in modules
     assert {
@@ -142,7 +142,7 @@ def test_after_wiring_no_hook_is_called(good: str, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(Manager, "ask", refuse)
     wiring.driver("good"), wiring.store("good"), wiring.serializer("json")
     _ = (wiring.middleware, wiring.dispatching, wiring.listeners, wiring.services, wiring.types)
-    _ = (wiring.commands, wiring.checks, wiring.codecs, wiring.plugins, wiring.tables)
+    _ = (wiring.commands, wiring.checks, wiring.plugins, wiring.tables)
 
 
 def test_only_the_manager_asks_pluggy() -> None:

@@ -67,13 +67,11 @@ class Wiring(Struct, frozen=True, dict=True, eq=False):
         offer = self._choose(specs.DriverSpec, scheme)
         return cast("type[Driver]", load_class(offer, offer.spec.load, Driver))
 
-    def has_store(self, scheme: str) -> bool:
-        """Whether the driver of a scheme comes with a store."""
+    def store(self, scheme: str) -> StoreFactory | None:
+        """What opens a store for URLs of a scheme; None if its driver comes without one."""
         known = self._core if self._core.find(specs.DriverSpec, scheme) else self.catalog
-        return bool(known.find(specs.StoreSpec, scheme))
-
-    def store(self, scheme: str) -> StoreFactory:
-        """What opens a store for URLs of a scheme."""
+        if not known.find(specs.StoreSpec, scheme) and known.find(specs.DriverSpec, scheme):
+            return None
         offer = self._choose(specs.StoreSpec, scheme)
         return cast("StoreFactory", load_callable(offer, offer.spec.load))
 
@@ -83,17 +81,19 @@ class Wiring(Struct, frozen=True, dict=True, eq=False):
         made = load_class(offer, offer.spec.load, Serializer)
         return cast("type[Serializer]", made)()
 
-    def codec(self, name: str) -> Codec:
-        """The codec of this name, made at its first use from the table `[NAME]` of the settings."""
-        if name not in self.codecs:
-            self.codecs[name] = self._make_codec(name)
-        return self.codecs[name]
-
-    @cached_property
-    def codecs(self) -> dict[str, Codec]:
-        """The codecs that this process reads with, by name: those of connections, and used ones."""
-        named = {name for each in self.settings.connections.values() for name in each.codecs}
-        return {name: self._make_codec(name) for name in sorted(named)}
+    def codec(self, name: str, settings: Mapping[str, object]) -> Codec:
+        """A codec, made from its table of the settings; raises what it raises for a wrong one."""
+        offer = self._choose(specs.CodecSpec, name)
+        make = load_callable(offer, offer.spec.load)
+        try:
+            codec = make(settings)
+        except PackhorseError:
+            raise
+        except Exception as error:  # its text may hold a key
+            raise blame(offer, f"it raised {type(error).__name__}") from error
+        if not isinstance(codec, Codec):
+            raise blame(offer, f"{offer.spec.load} did not make a Codec")
+        return codec
 
     @cached_property
     def middleware(self) -> tuple["Middleware", ...]:
@@ -213,19 +213,6 @@ class Wiring(Struct, frozen=True, dict=True, eq=False):
         if connection.store is not None and "://" in connection.store:
             named.append((specs.StoreSpec, Url.parse(connection.store).scheme))
         return [self._choose(spec, name) for spec, name in named]
-
-    def _make_codec(self, name: str) -> Codec:
-        offer = self._choose(specs.CodecSpec, name)
-        make = load_callable(offer, offer.spec.load)
-        try:
-            codec = make(self.settings.tables.get(name, {}))
-        except PackhorseError:
-            raise
-        except Exception as error:  # its text may hold a key
-            raise blame(offer, f"it raised {type(error).__name__}") from error
-        if not isinstance(codec, Codec):
-            raise blame(offer, f"{offer.spec.load} did not make a Codec")
-        return codec
 
     def _choose(self, spec: type[S], name: str) -> Offer[S]:
         for offer in self._core.find(spec, name):
