@@ -89,8 +89,8 @@ class Wiring(Struct, frozen=True, dict=True, eq=False):
             codec = make(settings)
         except PackhorseError:
             raise
-        except Exception as error:  # its text may hold a key
-            raise blame(offer, f"it raised {type(error).__name__}") from error
+        except Exception as error:  # neither its text nor its trace: they may hold a key
+            raise blame(offer, f"it raised {type(error).__name__}") from None
         if not isinstance(codec, Codec):
             raise blame(offer, f"{offer.spec.load} did not make a Codec")
         return codec
