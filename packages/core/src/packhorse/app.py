@@ -2,7 +2,6 @@
 
 import contextvars
 import os
-import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
@@ -50,7 +49,6 @@ class Packhorse:
     ) -> None:
         self.settings = load(url, config, **settings)
         self.bus = Bus()
-        self._lock = threading.RLock()
         self._connections = {
             name: Connection(self, name, one) for name, one in self.settings.connections.items()
         }
@@ -79,7 +77,7 @@ class Packhorse:
         return tuple(self._connections)
 
     def connection(self, name: str | None = None) -> Connection:
-        """A connection by name, or the default one; raises `ConfigError` for a name that is not configured."""
+        """A connection by name, or the default one; raises `ConfigError` if there is none."""
         name = name or self.settings.default
         found = self._connections.get(name)
         if found is None:
@@ -178,18 +176,14 @@ class Packhorse:
         """The codec of this name; raises `PluginError` if it cannot be had."""
         found = self._codecs.get(name)
         if found is None:
-            with self._lock:
-                settings = self.settings.tables.get(name, {})
-                found = self._codecs.setdefault(name, self.wiring.codec(name, settings))
+            made = self.wiring.codec(name, self.settings.tables.get(name, {}))
+            found = self._codecs.setdefault(name, made)
         return found
 
-    @property
     def known_codecs(self) -> "Mapping[str, Codec]":
         """The codecs that connections and jobs name; a message that needs another is not opened."""
         named = {name for one in self.settings.connections.values() for name in one.codecs}
-        for name in named | registry.named_codecs():
-            self.codec(name)
-        return self._codecs
+        return {name: self.codec(name) for name in named | registry.named_codecs()}
 
     def serializer(self, name: str) -> Serializer:
         """The serializer of this name; raises `PluginError` if it cannot be had."""
@@ -200,7 +194,6 @@ class Packhorse:
 
     def after_fork(self) -> None:
         """Drops what was inherited from the parent process; called in every forked child."""
-        self._lock = threading.RLock()
         for connection in self._connections.values():
             connection.after_fork()
 

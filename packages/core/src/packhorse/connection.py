@@ -66,10 +66,9 @@ class Connection:
         names = self.settings.codecs if names is None else names
         return tuple(self._app.codec(name) for name in names) if names else ()
 
-    @property
     def known_codecs(self) -> "Mapping[str, Codec]":
         """The codecs that messages may have gone through: those that connections and jobs name."""
-        return self._app.known_codecs
+        return self._app.known_codecs()
 
     def serializer(self, name: str | None = None) -> "Serializer":
         """The serializer of that name, or the connection's."""
@@ -99,6 +98,7 @@ class Connection:
             options=self.settings.options,
             peer=lambda name: self._app.connection(name).driver,
             run=lambda message: self._app.run_message(self, message),
+            notify=self._app.bus.emit,
         )
 
     def _open_store(self) -> Store:

@@ -3,7 +3,7 @@
 import contextvars
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from msgspec import Struct
@@ -11,7 +11,7 @@ from msgspec import Struct
 from packhorse.ids import new_id
 
 if TYPE_CHECKING:
-    from packhorse.driver.message import Delivery
+    pass
 
 _current: contextvars.ContextVar["JobContext"] = contextvars.ContextVar("packhorse_job")
 
@@ -33,7 +33,7 @@ class Delete(Struct, frozen=True):
     """The job asked to count as done, whatever it returns."""
 
 
-Wish = Union[Release, Fail, Delete]
+Wish = Release | Fail | Delete
 
 
 class JobContext:

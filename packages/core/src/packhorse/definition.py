@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -48,10 +49,8 @@ class Definition:
         self.on_failed = on_failed
         self._arguments = arguments
         self._decoders: dict[str, Callable[[bytes], Struct]] = {}
-        try:
+        with suppress(NameError):  # a forward reference is checked at first use
             self.check()
-        except NameError:
-            pass  # a forward reference: checked at first use
 
     @property
     def aliases(self) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 import heapq
 import time
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Literal
 from uuid import UUID
 
@@ -58,11 +59,12 @@ class FailedJobs:
         border = None if after is None else self.get(after)
         found: list[FailedJob] = []
         for connection, driver in self._keepers():
-            here = border is not None and border.connection == connection.name
-            page = driver.list(queue, "dead", limit, after if here else None)
-            found += [_view(listed, connection) for listed in page]
-        if border is not None:  # on the other connections its moment is the border
-            found = [one for one in found if _age(one) < _age(border)]
+            if border is None or border.connection == connection.name:
+                page = driver.list(queue, "dead", limit, after)
+                found += [_view(listed, connection) for listed in page]
+            else:  # the cursor means nothing to this connection: its moment is the border
+                every = (_view(listed, connection) for listed in _dead(driver, queue))
+                found += islice((one for one in every if _age(one) < _age(border)), limit)
         return heapq.nlargest(limit, found, key=_age)
 
     def get(self, id: UUID | str) -> FailedJob | None:
@@ -85,7 +87,7 @@ class FailedJobs:
     def forget(self, id: UUID | str) -> bool:
         """Removes a failed job; False if there is none of that id."""
         return any(
-            connection.able(KeepsDead, "keep failed jobs").forget([_uuid(id)])
+            connection.able(KeepsDead, "keep failed jobs").forget([_uuid(id)]) > 0
             for connection, _ in self._keepers()
         )
 
@@ -160,7 +162,7 @@ def _fresh(message: Message, connection: "Connection") -> Message:
     """
     try:
         envelope = open_envelope(message.body)
-        body = open_body(envelope, connection.known_codecs, Body)
+        body = open_body(envelope, connection.known_codecs(), Body)
         codecs = connection.codecs(envelope.enc)
     except PackhorseError:
         return msgspec.structs.replace(message, delay=0.0)
@@ -185,7 +187,7 @@ def _view(listed: Listed, connection: "Connection") -> FailedJob:
     )
     if listed.record is not None:
         try:
-            death = open_body(open_envelope(listed.record), connection.known_codecs, Death)
+            death = open_body(open_envelope(listed.record), connection.known_codecs(), Death)
         except PackhorseError as error:
             death = msgspec.structs.replace(death, reason=f"the record cannot be read: {error}")
     return FailedJob(

@@ -88,17 +88,13 @@ class FunctionJob(Generic[P, C, R]):
 
 
 @overload
-def job(  # type: ignore[overload-overlap]
+def job(
     function: Callable[Concatenate[JobContext, P], Awaitable[R]], /
 ) -> FunctionJob[P, Awaitable[R], R]: ...
 @overload
-def job(  # type: ignore[overload-overlap]
-    function: Callable[Concatenate[JobContext, P], R], /
-) -> FunctionJob[P, R, R]: ...
+def job(function: Callable[Concatenate[JobContext, P], R], /) -> FunctionJob[P, R, R]: ...
 @overload
-def job(  # type: ignore[overload-overlap]
-    function: Callable[P, Awaitable[R]], /
-) -> FunctionJob[P, Awaitable[R], R]: ...
+def job(function: Callable[P, Awaitable[R]], /) -> FunctionJob[P, Awaitable[R], R]: ...
 @overload
 def job(function: Callable[P, R], /) -> FunctionJob[P, R, R]: ...
 @overload
@@ -118,15 +114,15 @@ class Decorator(typing.Protocol):
     """What `@job(...)` with options gives: it takes the function."""
 
     @overload
-    def __call__(  # type: ignore[overload-overlap]
+    def __call__(
         self, function: Callable[Concatenate[JobContext, P], Awaitable[R]], /
     ) -> FunctionJob[P, Awaitable[R], R]: ...
     @overload
-    def __call__(  # type: ignore[overload-overlap]
+    def __call__(
         self, function: Callable[Concatenate[JobContext, P], R], /
     ) -> FunctionJob[P, R, R]: ...
     @overload
-    def __call__(  # type: ignore[overload-overlap]
+    def __call__(
         self, function: Callable[P, Awaitable[R]], /
     ) -> FunctionJob[P, Awaitable[R], R]: ...
     @overload

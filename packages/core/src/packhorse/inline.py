@@ -31,7 +31,14 @@ def run_inline(app: "Packhorse", connection: "Connection", message: Message) -> 
 
     An `async def` job runs on an event loop of its own, so this must not be called on one.
     """
-    site = Site("inline", connection, app.bus, Policies(NOTHING), app.wiring.middleware)
+    site = Site(
+        "inline",
+        connection,
+        app.bus,
+        Policies(NOTHING),
+        connection.known_codecs(),
+        app.wiring.middleware,
+    )
     while True:
         execution = _execution(site, message)
         verdict = execution.prepare()

@@ -151,12 +151,13 @@ class Queue:
 def view(listed: Listed, connection: "Connection") -> QueuedJob:
     """A listed message, opened as far as this process can."""
     message: Message = listed.message
-    job, at, failed, tags = "", 0.0, 0, ()
-    text = None
+    job, at, failed = "", 0.0, 0
+    tags: tuple[str, ...] = ()
+    text: str | None = None
     try:
         envelope = open_envelope(message.body)
         job, at, failed = envelope.job, envelope.at, envelope.failed
-        body = open_body(envelope, connection.known_codecs, Body)
+        body = open_body(envelope, connection.known_codecs(), Body)
         tags, text = body.tags, arguments(body).decode()
     except (PackhorseError, UnicodeDecodeError):
         pass  # shown without what cannot be read

@@ -122,7 +122,7 @@ class Driver(ABC):
     def counts(self, queue: str, cap: int = 10_000) -> Counts:
         """Counts a queue's messages, each state up to `cap`."""
 
-    def after_fork(self) -> None:
+    def after_fork(self) -> None:  # noqa: B027  (without sockets there is nothing to drop)
         """Called in a forked child: drops inherited connections without closing the parent's."""
 
     @abstractmethod

@@ -15,7 +15,7 @@ class Event(Struct, frozen=True, kw_only=True):
     """The base of all events; listening to it hears everything."""
 
 
-class JobEvent(Event):
+class JobEvent(Event, frozen=True, kw_only=True):
     """Something about one job."""
 
     id: UUID
@@ -24,7 +24,7 @@ class JobEvent(Event):
     connection: str
 
 
-class AttemptEvent(JobEvent):
+class AttemptEvent(JobEvent, frozen=True, kw_only=True):
     """Something about one attempt; `attempt` counts from 1, `deliveries` as `Delivery` does."""
 
     attempt: int
@@ -35,19 +35,19 @@ class AttemptEvent(JobEvent):
 # dispatching, in the caller's thread
 
 
-class JobQueueing(JobEvent):
+class JobQueueing(JobEvent, frozen=True, kw_only=True):
     """A job is about to be pushed (the one event before its fact)."""
 
     delay: float
 
 
-class JobQueued(JobEvent):
+class JobQueued(JobEvent, frozen=True, kw_only=True):
     """The broker has the job."""
 
     delay: float
 
 
-class QueueFailedOver(Event):
+class QueueFailedOver(Event, frozen=True, kw_only=True):
     """A failover connection pushed to its next member, because this one failed."""
 
     connection: str
@@ -58,7 +58,7 @@ class QueueFailedOver(Event):
 # reserving, in the worker's fetching thread
 
 
-class JobPopping(Event):
+class JobPopping(Event, frozen=True, kw_only=True):
     """A reservation is about to be asked for."""
 
     connection: str
@@ -66,7 +66,7 @@ class JobPopping(Event):
     limit: int
 
 
-class JobPopped(JobEvent):
+class JobPopped(JobEvent, frozen=True, kw_only=True):
     """A delivery arrived."""
 
     deliveries: int
@@ -76,24 +76,24 @@ class JobPopped(JobEvent):
 # running, in the thread that ran the job
 
 
-class JobProcessing(AttemptEvent):
+class JobProcessing(AttemptEvent, frozen=True, kw_only=True):
     """The handler is about to run."""
 
 
-class JobAttempted(AttemptEvent):
+class JobAttempted(AttemptEvent, frozen=True, kw_only=True):
     """An attempt ended, whichever way; `duration` in seconds."""
 
     duration: float
     error: BaseException | None = None
 
 
-class JobExceptionOccurred(AttemptEvent):
+class JobExceptionOccurred(AttemptEvent, frozen=True, kw_only=True):
     """A handler or middleware raised."""
 
     error: BaseException
 
 
-class JobTimedOut(AttemptEvent):
+class JobTimedOut(AttemptEvent, frozen=True, kw_only=True):
     """A handler was stopped at its time-out, `timeout` in seconds."""
 
     timeout: float
@@ -102,33 +102,33 @@ class JobTimedOut(AttemptEvent):
 # settled, in the worker's settling thread
 
 
-class JobProcessed(AttemptEvent):
+class JobProcessed(AttemptEvent, frozen=True, kw_only=True):
     """A job is done and off the broker; `result` is what the outcome was."""
 
     result: Literal["done", "deleted", "skipped", "cancelled", "expired"]
 
 
-class JobReleased(AttemptEvent):
+class JobReleased(AttemptEvent, frozen=True, kw_only=True):
     """A job put itself, or was put by a middleware, back for `delay` seconds."""
 
     delay: float
 
 
-class JobReleasedAfterException(AttemptEvent):
+class JobReleasedAfterException(AttemptEvent, frozen=True, kw_only=True):
     """A failed attempt will be repeated in `delay` seconds."""
 
     delay: float
     error: BaseException
 
 
-class JobFailed(AttemptEvent):
+class JobFailed(AttemptEvent, frozen=True, kw_only=True):
     """A job failed for good and is kept among the failed jobs."""
 
     reason: str
     error: BaseException | None = None
 
 
-class JobUnknown(JobEvent):
+class JobUnknown(JobEvent, frozen=True, kw_only=True):
     """No registered job has this name; it was released for `delay` seconds, `seen` times so far."""
 
     delay: float
@@ -136,11 +136,11 @@ class JobUnknown(JobEvent):
     worker: str
 
 
-class LeaseLost(AttemptEvent):
+class LeaseLost(AttemptEvent, frozen=True, kw_only=True):
     """A delivery belongs to somebody else by now; nothing of this attempt counts."""
 
 
-class SettlementUnknown(AttemptEvent):
+class SettlementUnknown(AttemptEvent, frozen=True, kw_only=True):
     """A repeated settlement found no reservation: the first one, whose reply was lost, applied or
     the lease went to somebody else."""
 
@@ -148,11 +148,11 @@ class SettlementUnknown(AttemptEvent):
 # failed jobs and queues, in the caller's thread
 
 
-class JobRetryRequested(JobEvent):
+class JobRetryRequested(JobEvent, frozen=True, kw_only=True):
     """A failed job waits again."""
 
 
-class QueuePaused(Event):
+class QueuePaused(Event, frozen=True, kw_only=True):
     """A queue is handed out no more, for `for_` seconds or until it is resumed."""
 
     connection: str
@@ -160,14 +160,14 @@ class QueuePaused(Event):
     for_: float | None
 
 
-class QueueResumed(Event):
+class QueueResumed(Event, frozen=True, kw_only=True):
     """A queue is handed out again."""
 
     connection: str
     queue: str
 
 
-class QueueCleared(Event):
+class QueueCleared(Event, frozen=True, kw_only=True):
     """`count` messages were removed from a queue."""
 
     connection: str
@@ -178,7 +178,7 @@ class QueueCleared(Event):
 # workers, in the worker's main thread unless said
 
 
-class WorkerEvent(Event):
+class WorkerEvent(Event, frozen=True, kw_only=True):
     """Something about a worker."""
 
     worker: str
@@ -186,40 +186,40 @@ class WorkerEvent(Event):
     queues: Sequence[str]
 
 
-class WorkerStarting(WorkerEvent):
+class WorkerStarting(WorkerEvent, frozen=True, kw_only=True):
     """A worker is about to reserve for the first time."""
 
 
-class WorkerIdle(WorkerEvent):
+class WorkerIdle(WorkerEvent, frozen=True, kw_only=True):
     """A worker has nothing in hand and nothing to reserve (fetching thread; once a lull)."""
 
 
-class WorkerInterrupted(WorkerEvent):
+class WorkerInterrupted(WorkerEvent, frozen=True, kw_only=True):
     """A worker was told by a signal to stop."""
 
     signal: int
 
 
-class WorkerStopping(WorkerEvent):
+class WorkerStopping(WorkerEvent, frozen=True, kw_only=True):
     """A worker is about to end; `reason` is one of the stop reasons, `jobs` how many it ran."""
 
     reason: str
     jobs: int
 
 
-class WorkerQueuePaused(WorkerEvent):
+class WorkerQueuePaused(WorkerEvent, frozen=True, kw_only=True):
     """A worker learnt that a queue of its is paused (fetching thread)."""
 
     queue: str
 
 
-class WorkerQueueResumed(WorkerEvent):
+class WorkerQueueResumed(WorkerEvent, frozen=True, kw_only=True):
     """A worker learnt that a queue of its is handed out again (fetching thread)."""
 
     queue: str
 
 
-class ConnectionTroubled(WorkerEvent):
+class ConnectionTroubled(WorkerEvent, frozen=True, kw_only=True):
     """A broker call failed and will be repeated (the thread whose call it was)."""
 
     error: str

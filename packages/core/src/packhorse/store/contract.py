@@ -117,7 +117,7 @@ class Store(ABC):
         Each group is all or nothing; several groups together are not.
         """
 
-    def after_fork(self) -> None:
+    def after_fork(self) -> None:  # noqa: B027  (without sockets there is nothing to drop)
         """Called in a forked child: drops inherited connections without closing the parent's."""
 
     @abstractmethod

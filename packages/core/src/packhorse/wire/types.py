@@ -69,7 +69,7 @@ def unregistered(annotation: object) -> list[str]:
     for node in _walk(msgspec.inspect.type_info(annotation)):
         if not isinstance(node, msgspec.inspect.CustomType):
             continue
-        if not isinstance(node.cls, type) or node.cls in (Callable, object):
+        if node.cls in (Callable, object):
             raise TypeError(f"{getattr(node.cls, '__name__', node.cls)} cannot travel in a message")
         if _find(node.cls) is None:
             found.append(node.cls.__name__)

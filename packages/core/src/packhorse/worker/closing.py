@@ -132,5 +132,5 @@ def _record(
 def _codecs(envelope: Envelope, site: "Site") -> "tuple[Codec, ...]":
     """The codecs that the message went through; a message whose codec is missing here was not opened,
     so what is written about it holds nothing of it and goes without."""
-    known = site.connection.known_codecs
+    known = site.codecs
     return tuple(known[name] for name in envelope.enc) if set(envelope.enc) <= known.keys() else ()

@@ -6,6 +6,7 @@ decides what follows. No thread is started and no broker is called here.
 
 import asyncio
 import random
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,6 +19,7 @@ from packhorse.errors import JobTimedOut, PackhorseError
 from packhorse.events.bus import Bus
 from packhorse.middleware.compose import Onion
 from packhorse.options import Middleware
+from packhorse.wire.codec import Codec
 from packhorse.wire.envelope import Body, Envelope
 from packhorse.wire.seal import arguments, open_body
 from packhorse.worker.attempt import Bury, Ending, Facts, Finish, Policy, Verdict, after, before
@@ -40,6 +42,7 @@ class Site(Struct, frozen=True):
     connection: "Connection"
     bus: Bus
     policies: Policies
+    codecs: Mapping[str, Codec]
     middleware: tuple[Middleware, ...] = ()
 
 
@@ -50,8 +53,8 @@ class Execution:
     """One delivery in the hands of a worker, and how far it has come.
 
     `deadline` is the end of its lease on the monotonic clock, moved on by renewals; `cancelled` and
-    `lost` are what a renewal brought to light, `at_ceiling` that there will be no other. `started` (monotonic) is 0.0 until the handler starts;
-    `stop` interrupts the handler where its runner can.
+    `lost` are what a renewal brought to light, `at_ceiling` that there will be no other. `started`
+    (monotonic) is 0.0 until the handler starts; `stop` interrupts it where its runner can.
     """
 
     __slots__ = (
@@ -108,7 +111,7 @@ class Execution:
         if delivery.cancelled:
             return before(self.facts, Policy())
         try:
-            self.body = body = open_body(envelope, self.site.connection.known_codecs, Body)
+            self.body = body = open_body(envelope, self.site.codecs, Body)
             self.arguments = self.fresh_arguments()
             self.policy = self.site.policies.of(
                 self.definition, self.arguments, body.overrides, body.until is not None

@@ -5,6 +5,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from packhorse import events
 from packhorse.driver.abilities import Rescues
@@ -176,7 +177,7 @@ class Fetcher:
             )
         )
 
-    def _facts(self) -> dict[str, object]:
+    def _facts(self) -> dict[str, Any]:
         return {
             "worker": self._site.worker,
             "connection": self._site.connection.name,

@@ -64,7 +64,7 @@ def tell_settled(site: Site, settlement: Settlement) -> None:
 def _tell(execution: Execution, event: type[AttemptEvent], **facts: object) -> None:
     delivery, site = execution.delivery, execution.site
     site.bus.emit(
-        event(  # type: ignore[arg-type]
+        event(
             id=delivery.message.id,
             job=execution.envelope.job,
             queue=delivery.message.queue,

@@ -180,7 +180,7 @@ class Worker:
     def _tell(self, event: type[events.WorkerEvent], **facts: object) -> None:
         if self._app.bus.hears(event):
             self._app.bus.emit(
-                event(  # type: ignore[arg-type]
+                event(
                     worker=self.name,
                     connection=self._connection.name,
                     queues=self.queues,
@@ -206,7 +206,12 @@ class _Parts:
         sleep: float,
     ) -> None:
         self.site = Site(
-            worker.name, connection, app.bus, Policies(worker._flags), app.wiring.middleware
+            worker.name,
+            connection,
+            app.bus,
+            Policies(worker._flags),
+            connection.known_codecs(),
+            app.wiring.middleware,
         )
         self.hand = Hand()
         self.consumer = connection.driver.consumer(worker.name)
