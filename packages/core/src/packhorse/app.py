@@ -11,16 +11,18 @@ from msgspec import UNSET
 
 from packhorse import current, events, registry
 from packhorse.connection import Connection
-from packhorse.dispatch import check_sent, message_for, raw_body, said
-from packhorse.driver.message import Message
-from packhorse.errors import ConfigError
+from packhorse.dispatch import Push, check_sent, message_for, pushes, raw_body, said
+from packhorse.driver.message import Message, Sent
+from packhorse.errors import ConfigError, PackhorseError
 from packhorse.events.bus import Bus, Listener
 from packhorse.handle import JobHandle
 from packhorse.job import Job, pending
+from packhorse.middleware.compose import Onion
 from packhorse.pending import Pending
 from packhorse.queue import Queue
 from packhorse.settings import Keywords, load, nearest
 from packhorse.wire.serializer import JSON, Serializer
+from packhorse.wire.types import register_type
 
 if TYPE_CHECKING:
     from packhorse.failed import FailedJobs
@@ -62,7 +64,13 @@ class Packhorse:
         """What the plugins offer and the settings name."""
         from packhorse.plugin.wiring import wire
 
-        return wire(self.settings)
+        wiring = wire(self.settings)
+        for one in wiring.types:
+            register_type(*one)
+        for event, listeners in wiring.listeners.items():
+            for listener in listeners:
+                self.bus.on(event, listener)
+        return wiring
 
     @cached_property
     def failed(self) -> "FailedJobs":
@@ -221,13 +229,34 @@ class Packhorse:
         self, connection: Connection, messages: list[Message], names: list[str]
     ) -> list[JobHandle]:
         self._tell(events.JobQueueing, connection, messages, names)
-        sent = connection.driver.send(messages)
+        sent = self._through_plugins(connection, messages, names)
         check_sent(messages, sent, names)
         self._tell(events.JobQueued, connection, messages, names)
         return [
             JobHandle(connection, answer.holder or answer.id, name, message.queue)
             for message, answer, name in zip(messages, sent, names, strict=True)
         ]
+
+    def _through_plugins(
+        self, connection: Connection, messages: list[Message], names: list[str]
+    ) -> list[Sent]:
+        """Sends, with what plugins put round each push."""
+        around = self.wiring.dispatching
+        if not around:
+            return connection.driver.send(messages)
+        onion = Onion[Sequence[Push]]()
+        sent, error = None, None
+        try:
+            onion.enter(around, pushes(connection.name, messages, names))
+            sent = connection.driver.send(messages)
+        except BaseException as raised:
+            error = raised
+        error = onion.leave(sent, error)
+        if error is not None or sent is None:
+            raise error or PackhorseError(
+                "a plugin's dispatching function hid that the push failed"
+            )
+        return sent
 
     def _tell(
         self,

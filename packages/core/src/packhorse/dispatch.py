@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import msgspec
-from msgspec import UNSET, Raw
+from msgspec import UNSET, Raw, Struct
 
 from packhorse.driver.message import Message, Sent, Unique
 from packhorse.errors import InvalidPayload, PayloadTooLarge
@@ -21,6 +21,24 @@ if TYPE_CHECKING:
     from packhorse.wire.codec import Codec
 
 _encode = msgspec.json.Encoder().encode
+
+
+class Push(Struct, frozen=True):
+    """One message that is about to be pushed, as a plugin's dispatching function sees it."""
+
+    id: UUID
+    job: str
+    queue: str
+    connection: str
+    delay: float
+
+
+def pushes(connection: str, messages: Sequence[Message], names: Sequence[str]) -> list[Push]:
+    """What is told of messages to plugins that stand round each push."""
+    return [
+        Push(message.id, name, message.queue, connection, message.delay)
+        for message, name in zip(messages, names, strict=True)
+    ]
 
 
 def said(pending: Pending[Any], name: str) -> Any:

@@ -86,10 +86,10 @@ class FailedJobs:
 
     def forget(self, id: UUID | str) -> bool:
         """Removes a failed job; False if there is none of that id."""
-        return any(
-            connection.able(KeepsDead, "keep failed jobs").forget([_uuid(id)]) > 0
-            for connection, _ in self._keepers()
-        )
+        found = False
+        for connection, _ in self._keepers():
+            found |= connection.able(KeepsDead, "keep failed jobs").forget([_uuid(id)]) > 0
+        return found
 
     def flush(self, older_than: float | None = None) -> int:
         """Removes all failed jobs, or those that failed over so many seconds ago; how many."""

@@ -4,22 +4,24 @@ A middleware runs up to its `yield`, the handler runs, and the rest of the middl
 the handler's result as the value of `yield`, or with its exception thrown in there.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from typing import Generic, TypeVar
 
-from packhorse.context import JobContext
-from packhorse.options import Middleware
+T = TypeVar("T")
 
 
-class Onion:
-    """The middleware of one attempt, entered from the outside in and left from the inside out."""
+class Onion(Generic[T]):
+    """Generators round one thing that is done, entered from the outside in and left inside out."""
 
     def __init__(self) -> None:
         self._entered: list[Generator[object, object, object]] = []
 
-    def enter(self, middleware: Sequence[Middleware], context: JobContext) -> bool:
+    def enter(
+        self, middleware: Sequence[Callable[[T], Generator[object, object, object]]], subject: T
+    ) -> bool:
         """Runs each up to its `yield`; False if one returned before, so that the handler is skipped."""
         for around in middleware:
-            generator = around(context)
+            generator = around(subject)
             try:
                 asked = next(generator)
             except StopIteration:

@@ -162,10 +162,11 @@ def packhorse_middleware() -> Sequence[MiddlewareSpec]:  # type: ignore[empty-bo
 
 @hookspec
 def packhorse_dispatching() -> Sequence[DispatchingSpec]:  # type: ignore[empty-body]
-    """Returns callables that go round every push.
+    """Returns generator functions that go round every push.
 
-    Each is called with the list of what is about to be pushed, in the thread that dispatches, and
-    may amend or veto. Lower `order` comes first; equal ones are sorted by plugin and name.
+    Each gets the list of `Push`es that are about to be sent, in the thread that dispatches; they
+    are sent where it yields, and what it raises before that stops them. Lower `order` comes first;
+    equal ones are sorted by plugin and name.
 
         from packhorse.plugin import DispatchingSpec, hookimpl
 

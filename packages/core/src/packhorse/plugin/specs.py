@@ -61,7 +61,8 @@ class MiddlewareSpec(Struct, frozen=True):
 
 
 class DispatchingSpec(Struct, frozen=True):
-    """A callable round every push: takes the list of messages' facts and may veto or amend them."""
+    """A generator function round every push: it gets the `Push`es, and its `yield` is where they are
+    sent; what it raises before stops them."""
 
     name: str
     load: str

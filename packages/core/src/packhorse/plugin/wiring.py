@@ -4,7 +4,7 @@ Installed means available, named in the settings means active: drivers and store
 serializers and codecs by name, everything else by the plugin's name in `plugins`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import click
 
     from packhorse.app import Packhorse
+    from packhorse.dispatch import Push
     from packhorse.events.types import Event
     from packhorse.options import Middleware
     from packhorse.wire.types import Decode, Encode
@@ -36,7 +37,7 @@ T = TypeVar("T")
 
 StoreFactory = Callable[[Url, DriverSetup], Store]
 Listener = Callable[["Event"], None]
-Dispatching = Callable[..., object]
+Dispatching = Callable[[Sequence["Push"]], Generator[object, object, object]]
 ServiceFactory = Callable[["Packhorse"], specs.Service]
 Check = Callable[["Packhorse"], Sequence[specs.CheckResult]]
 
@@ -105,7 +106,7 @@ class Wiring(Struct, frozen=True, dict=True, eq=False):
     def dispatching(self) -> tuple[Dispatching, ...]:
         """What goes round every push, the first one first."""
         found = self._listed(specs.DispatchingSpec)
-        return tuple(load_callable(each, each.spec.load) for each in found)
+        return tuple(cast("Dispatching", load_callable(each, each.spec.load)) for each in found)
 
     @cached_property
     def listeners(self) -> Mapping[type["Event"], tuple[Listener, ...]]:

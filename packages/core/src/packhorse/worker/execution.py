@@ -201,7 +201,7 @@ class Execution:
         return (*self.site.middleware, *own) if own else self.site.middleware
 
     def _run_through(self, middleware: tuple[Middleware, ...]) -> Ending:
-        onion, skipped, error = Onion(), False, None
+        onion, skipped, error = Onion[JobContext](), False, None
         try:
             skipped = not onion.enter(middleware, self.context)
             if not skipped:
@@ -211,7 +211,7 @@ class Execution:
         return self.ending(onion.leave(self.result, error), skipped)
 
     async def _run_async_through(self, middleware: tuple[Middleware, ...]) -> Ending:
-        onion, skipped, error = Onion(), False, None
+        onion, skipped, error = Onion[JobContext](), False, None
         try:
             skipped = not onion.enter(middleware, self.context)
             if not skipped:

@@ -26,9 +26,12 @@ class Reserving(Stage):
         assert reserved.next_due is None
         assert reserved.paused == frozenset()
 
-    def test_a_reservation_keeps_to_its_limit(self, driver: Driver, consumer: Consumer) -> None:
-        put(driver, *numbered(5))
-        assert [len(take(consumer, 2)) for _ in range(4)] == [2, 2, 1, 0]
+    @pytest.mark.parametrize(("limit", "counts"), [(1, [1, 1, 1]), (3, [3, 3, 2]), (7, [7, 1])])
+    def test_a_reservation_keeps_to_its_limit(
+        self, driver: Driver, consumer: Consumer, limit: int, counts: list[int]
+    ) -> None:
+        put(driver, *numbered(sum(counts)))
+        assert [len(take(consumer, limit)) for _ in [*counts, 0]] == [*counts, 0]
 
     def test_only_the_asked_queues_are_served(self, driver: Driver, consumer: Consumer) -> None:
         put(driver, message(b"a", "a"), message(b"b", "b"), message(b"c", "c"))
