@@ -93,10 +93,11 @@ class FailedJobs:
 
     def flush(self, older_than: float | None = None) -> int:
         """Removes all failed jobs, or those that failed over so many seconds ago; how many."""
-        return sum(
-            connection.able(Clears, "remove failed jobs").clear(None, "dead", older_than)
-            for connection, _ in self._keepers()
-        )
+        removed = 0
+        for connection, _ in self._keepers():
+            able = connection.able(Clears, "remove failed jobs")
+            removed += able.clear(None, "dead", older_than)
+        return removed
 
     def prune(self, older_than: float) -> int:
         """Removes the failed jobs that failed over so many seconds ago; how many."""
