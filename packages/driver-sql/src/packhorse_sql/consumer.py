@@ -1,0 +1,197 @@
+"""Reserving, renewing and settling for one worker."""
+
+import time
+from collections.abc import Sequence
+from functools import partial
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from packhorse.plugin import (
+    CANCELLED,
+    LOST,
+    Consumer,
+    Dead,
+    Delivery,
+    Done,
+    DriverSetup,
+    Message,
+    Outcome,
+    Renewed,
+    Reserved,
+    Settled,
+)
+from packhorse_sql.database import Database
+from packhorse_sql.dialect import Claim, Claimed
+from packhorse_sql.moments import seconds, span
+from packhorse_sql.schema import LEASED, WAITING
+from packhorse_sql.sending import refuse_unsupported, unique_number
+from packhorse_sql.settling import current, settle, token
+
+TICK = 0.01
+"""Seconds between two looks at whether other processes have committed anything."""
+
+
+class Seen(NamedTuple):
+    """What a look at the asked queues showed."""
+
+    ready: list[tuple[str, int]]
+    """Queues and states that have something to claim, in the order of preference."""
+    next: int | None
+    """When more falls due, or a lease ends."""
+    paused: frozenset[str]
+    resumes: int | None
+    """When a pause ends."""
+
+
+class SqlConsumer(Consumer):
+    """One worker's side of the driver."""
+
+    def __init__(self, database: Database, worker: str, setup: DriverSetup) -> None:
+        self._database = database
+        self._bell = database.dialect.bell
+        self._worker = worker
+        self._lease = setup.lease
+        self._clock = setup.clock
+        self._woken = False
+        self._closed = False
+
+    def reserve(self, queues: Sequence[str], limit: int, wait: float) -> Reserved:
+        end = time.monotonic() + wait
+        while True:
+            rung = self._bell.count
+            changes = self._database.changes()
+            seen = self._look(queues)
+            deliveries = self._claim(seen, limit) if seen.ready and limit > 0 else []
+            waiting = not deliveries and not self._woken and not self._closed
+            if not waiting or not self._wait(end, rung, changes, seen):
+                if not deliveries:
+                    self._woken = False
+                return Reserved(deliveries, self._until(seen.next), seen.paused)
+
+    def _look(self, queues: Sequence[str]) -> Seen:
+        """A read alone: an idle worker must not take the write lock."""
+        sql = self._database.statements
+        now = self._database.moments.now()
+        rows = self._database.read(
+            lambda connection: [
+                row
+                for packed in sql.queue_rows.packed([(queue,) for queue in dict.fromkeys(queues)])
+                for row in connection.execute(sql.look, {"now": now, **packed})
+            ]
+        )
+        ready: list[tuple[str, int]] = []
+        moments: list[int] = []
+        paused: set[str] = set()
+        resumes: list[int] = []
+        by_queue = {row[0]: row for row in rows}
+        for queue in dict.fromkeys(queues):
+            _, ended, due, ends, falls_due, is_paused, until = by_queue[queue]
+            if is_paused:
+                paused.add(queue)
+                resumes += [] if until is None else [until]
+                continue
+            ready += [(queue, LEASED)] if ended is not None else []
+            ready += [(queue, WAITING)] if due is not None else []
+            moments += [moment for moment in (ends, falls_due) if moment is not None]
+        return Seen(
+            ready, min(moments, default=None), frozenset(paused), min(resumes, default=None)
+        )
+
+    def _claim(self, seen: Seen, limit: int) -> list[Delivery]:
+        deadline = self._clock.monotonic() + self._lease
+        return self._database.write(
+            lambda connection: self._take(connection, seen, limit, deadline)
+        )
+
+    def _take(
+        self, connection: sa.Connection, seen: Seen, limit: int, deadline: float
+    ) -> list[Delivery]:
+        dialect, tables = self._database.dialect, self._database.tables
+        now = self._database.moments.now()
+        until = now + span(self._lease)
+        deliveries: list[Delivery] = []
+        for queue, state in seen.ready:
+            left = limit - len(deliveries)
+            if not left:
+                break
+            claim = Claim(queue, state, now, until, unique_number(), self._worker, left)
+            deliveries += [
+                _delivery(row, claim, deadline) for row in dialect.claim(connection, tables, claim)
+            ]
+        return deliveries
+
+    def _wait(self, end: float, rung: int, changes: int | None, seen: Seen) -> bool:
+        """Waits until another look is worth it; False if there is no time left for that."""
+        moments = [moment for moment in (seen.next, seen.resumes) if moment is not None]
+        next_moment = min(moments, default=None)
+        while (left := end - time.monotonic()) > 0:
+            tick = min(TICK, left)
+            if next_moment is not None:
+                tick = min(tick, max(0.0, seconds(next_moment - self._database.moments.now())))
+            if self._bell.wait(rung, tick) or self._database.changes() != changes:
+                return True
+            if next_moment is not None and self._database.moments.now() >= next_moment:
+                return True
+        return False
+
+    def _until(self, moment: int | None) -> float | None:
+        if moment is None:
+            return None
+        return max(0.0, seconds(moment - self._database.moments.now()))
+
+    def settle(self, outcomes: Sequence[Outcome]) -> list[Settled]:
+        if not outcomes:
+            return []
+        for outcome in outcomes:
+            if isinstance(outcome, Done | Dead):
+                refuse_unsupported(outcome.follow)
+        # Later by one, since what is retried now goes behind what was sent in the same microsecond.
+        now = partial(self._database.moments.now, later_by=1)
+        sql = self._database.statements
+        answers = self._database.write(lambda connection: settle(connection, sql, outcomes, now()))
+        self._bell.ring()
+        return answers
+
+    def renew(self, deliveries: Sequence[Delivery]) -> list[Renewed]:
+        if not deliveries:
+            return []
+        deadline = self._clock.monotonic() + self._lease
+        return self._database.write(
+            lambda connection: self._renew(connection, deliveries, deadline)
+        )
+
+    def _renew(
+        self, connection: sa.Connection, deliveries: Sequence[Delivery], deadline: float
+    ) -> list[Renewed]:
+        sql = self._database.statements
+        tokens = current(connection, sql, deliveries)
+        until = self._database.moments.now() + span(self._lease)
+        cancelled: set[int] = set()
+        for packed in sql.held_rows.packed([each for each in tokens if each is not None]):
+            connection.execute(sql.renew, {"until": until, **packed})
+            cancelled.update(connection.scalars(sql.cancelled, packed))
+        return [
+            LOST if each is None else CANCELLED if each[0] in cancelled else deadline
+            for each in tokens
+        ]
+
+    def wake(self) -> None:
+        self._woken = True
+        self._bell.ring()
+
+    def close(self) -> None:
+        self._closed = True
+        self._bell.ring()
+
+
+def _delivery(row: Claimed, claim: Claim, deadline: float) -> Delivery:
+    message = Message(row.id, claim.queue, row.body, once=seconds(row.once))
+    return Delivery(
+        message,
+        token(row.seq, claim.lease),
+        row.deliveries,
+        seconds(claim.now),
+        deadline,
+        cancelled=bool(row.cancelled),
+    )

@@ -1,0 +1,128 @@
+"""What an operator does: cancel, clear, pause and resume, revive and forget."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from packhorse.plugin import Cancels, Clears, KeepsDead, Message, Pauses, Sent, State
+from packhorse_sql.database import Database
+from packhorse_sql.listing import Listing
+from packhorse_sql.moments import seconds, span
+from packhorse_sql.schema import WAITING
+from packhorse_sql.sending import refuse_unsupported, revive
+
+STEP = 5_000
+"""Rows that one transaction of `clear` removes, so that workers get their turn in between."""
+
+
+class Control(Listing, Cancels, Clears, Pauses, KeepsDead):
+    """Changes made by hand, each in a transaction of its own."""
+
+    _database: Database
+
+    def cancel(self, ids: Sequence[UUID]) -> list[Literal["marked", "leased", "gone"]]:
+        messages, rows = self._database.tables.messages, self._database.statements.id_rows
+        now = self._database.moments.now()
+        find = sa.select(messages.c.id, messages.c.state).join_from(
+            rows.source, messages, messages.c.id == rows.c.id
+        )
+        waits = sa.and_(messages.c.state == WAITING, messages.c.moment > now)
+        mark = (
+            messages.update()
+            .where(messages.c.id.in_(sa.select(rows.c.id)))
+            .values(cancelled=1, moment=sa.case((waits, now), else_=messages.c.moment))
+        )
+
+        def work(connection: sa.Connection) -> dict[bytes, int]:
+            found: dict[bytes, int] = {}
+            for packed in rows.packed([(id.bytes,) for id in ids]):
+                found.update((id, state) for id, state in connection.execute(find, packed))
+                connection.execute(mark, packed)
+            return found
+
+        states = self._database.write(work)
+        self._database.dialect.bell.ring()
+        names: dict[int | None, Literal["marked", "gone"]] = {None: "gone", WAITING: "marked"}
+        return [names.get(states.get(id.bytes), "leased") for id in ids]
+
+    def clear(
+        self, queue: str | None, state: State | None = None, older_than: float | None = None
+    ) -> int:
+        states: list[State] = ["waiting", "delayed", "leased"] if state is None else [state]
+        return sum(self._clear(queue, each, older_than) for each in states)
+
+    def _clear(self, queue: str | None, state: State, older_than: float | None) -> int:
+        table, conditions = self._in(state)
+        if older_than is not None:
+            conditions.append(table.c.moment <= self._database.moments.now() - span(older_than))
+        names = [queue]
+        if queue is None:
+            names = [*self._database.read(lambda connection: self._queues(connection, table))]
+        removed = 0
+        for name in names:
+            some = (
+                sa.select(table.c.seq)
+                .where(table.c.queue == name, *conditions)
+                .order_by(table.c.moment, table.c.seq)
+                .limit(STEP)
+                .subquery()
+            )
+            chosen = table.c.seq.in_(sa.select(some.c.seq))
+            while step := self._remove(table, chosen):
+                removed += step
+        return removed
+
+    def _remove(
+        self, table: sa.Table, chosen: sa.ColumnElement[bool], packed: Mapping[str, object] = {}
+    ) -> int:
+        """Removes rows for good; their ids stay known for as long as they asked for."""
+        known, now = self._database.tables.known, self._database.moments.now()
+        kept = sa.select(table.c.id, table.c.once + now).where(chosen, table.c.once > 0)
+        remember = self._database.dialect.replacing(known, ["id", "until"], kept)
+        remove = table.delete().where(chosen)
+
+        def work(connection: sa.Connection) -> int:
+            connection.execute(remember, packed)
+            return connection.execute(remove, packed).rowcount
+
+        return self._database.write(work)
+
+    def pause(self, queue: str, for_: float | None = None) -> None:
+        paused = self._database.tables.paused
+        until = None if for_ is None else self._database.moments.now() + span(for_)
+        row = sa.select(sa.literal(queue), sa.literal(until, sa.BigInteger()))
+        statement = self._database.dialect.replacing(paused, ["queue", "until"], row)
+        self._database.write(lambda connection: connection.execute(statement))
+
+    def resume(self, queue: str) -> None:
+        paused = self._database.tables.paused
+        statement = paused.delete().where(paused.c.queue == queue)
+        self._database.write(lambda connection: connection.execute(statement))
+        self._database.dialect.bell.ring()
+
+    def paused(self) -> dict[str, float | None]:
+        paused, now = self._database.tables.paused, self._database.moments.now()
+        query = sa.select(paused.c.queue, paused.c.until).where(
+            sa.or_(paused.c.until.is_(None), paused.c.until > now)
+        )
+        rows = self._database.read(lambda connection: connection.execute(query).all())
+        return {queue: None if until is None else seconds(until - now) for queue, until in rows}
+
+    def revive(self, messages: Sequence[Message]) -> list[Sent]:
+        refuse_unsupported(messages)
+        sql, now = self._database.statements, self._database.moments.now
+        if not messages:
+            return []
+        answers = self._database.write(lambda connection: revive(connection, sql, messages, now()))
+        self._database.dialect.bell.ring()
+        return answers
+
+    def forget(self, ids: Sequence[UUID]) -> int:
+        dead, rows = self._database.tables.dead, self._database.statements.id_rows
+        chosen = dead.c.id.in_(sa.select(rows.c.id))
+        return sum(
+            self._remove(dead, chosen, packed)
+            for packed in rows.packed([(id.bytes,) for id in ids])
+        )

@@ -1,0 +1,137 @@
+"""One SQL database: a connection a thread, reads, and writes that are one transaction each."""
+
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import TypeVar
+
+import sqlalchemy as sa
+
+from packhorse.errors import ConfigError, ConnectionLost
+from packhorse.plugin import DriverSetup, Url
+from packhorse_sql.dialect import Dialect, Session
+from packhorse_sql.migrate import upgrade
+from packhorse_sql.moments import Moments
+from packhorse_sql.schema import tables
+from packhorse_sql.statements import statements
+from packhorse_sql.upkeep import Upkeep
+
+T = TypeVar("T")
+
+DIALECTS = {"sqlite": "packhorse_sql.sqlite:Sqlite"}
+
+
+class Database:
+    """Runs work on the calling thread's own connection; every error leaves it translated."""
+
+    def __init__(self, dialect: Dialect, prefix: str, setup: DriverSetup) -> None:
+        self.dialect = dialect
+        self.tables = tables(prefix)
+        self.statements = statements(prefix, type(dialect))
+        self.moments = Moments(setup.clock)
+        self._upkeep = Upkeep(self.tables, self.moments)
+        self._foreign: tuple[type[Exception], ...] = (
+            sa.exc.SQLAlchemyError,
+            *dialect.client_errors,
+        )
+        self._start()
+        self._closed = False
+
+    def _start(self) -> None:
+        self._threads = threading.local()
+        self._sessions: weakref.WeakSet[Session] = weakref.WeakSet()
+        self._lock = threading.Lock()
+        self._ready = False
+
+    @classmethod
+    def open(cls, url: Url, setup: DriverSetup) -> "Database":
+        """Makes a database from a connection's URL, without connecting; raises `ConfigError`."""
+        prefix = url.option("prefix", str, "packhorse_")
+        if not prefix.isidentifier() or not prefix.isascii():
+            raise ConfigError(
+                f"the option prefix={prefix!r} of {url} begins the tables' names: "
+                "letters, digits and underscores, as in packhorse_"
+            )
+        module, _, name = DIALECTS[url.scheme].partition(":")
+        dialect: type[Dialect] = getattr(import_module(module), name)
+        return cls(dialect.open(url, setup), prefix, setup)
+
+    def read(self, work: Callable[[sa.Connection], T]) -> T:
+        """Runs work that only reads; it may be run more than once."""
+        started = time.monotonic()
+        with self._session() as session:
+            while True:
+                try:
+                    return work(session.connection)
+                except sa.exc.DBAPIError as error:
+                    if not self.dialect.busy(error):
+                        raise
+                self.dialect.pause(started)
+
+    def write(self, work: Callable[[sa.Connection], T]) -> T:
+        """Runs work in one transaction: all of it happens, or nothing and an error."""
+        with self._session() as session:
+            self.dialect.begin(session)
+            try:
+                result = work(session.connection)
+                self._upkeep.run(session.connection)
+                self.dialect.commit(session)
+            except BaseException:
+                self.dialect.rollback(session)
+                raise
+            return result
+
+    def changes(self) -> int | None:
+        """A number that differs for this thread after others have committed."""
+        with self._session() as session:
+            return self.dialect.changes(session)
+
+    @contextmanager
+    def _session(self) -> Iterator[Session]:
+        try:
+            session: Session | None = getattr(self._threads, "session", None)
+            if session is None or session.closed:
+                session = self._connect()
+            with session.lock:
+                try:
+                    if self._closed:
+                        raise ConnectionLost(f"{self.dialect} is used after it was closed")
+                    yield session
+                finally:
+                    if self._closed:
+                        session.close()
+        except self._foreign as error:
+            raise self.dialect.translate(error) from error
+
+    def _connect(self) -> Session:
+        session = self.dialect.connect()
+        with self._lock:
+            self._sessions.add(session)
+            if not self._ready:
+                self._prepare(session)
+                self._ready = True
+        self._threads.session = session
+        return session
+
+    def _prepare(self, session: Session) -> None:
+        upgrade(self.dialect, session, self.tables)
+        self._upkeep.read_moment(session.connection)
+
+    def after_fork(self) -> None:
+        """In a forked child: begins anew, without harm to the parent's connections."""
+        self.dialect.drop(list(self._sessions))
+        self.moments.after_fork()
+        self._start()
+
+    def close(self) -> None:
+        """Closes the connections of all threads; one that is at work closes its own at the end."""
+        self._closed = True
+        with self._lock:
+            sessions = list(self._sessions)
+        for session in sessions:
+            if session.lock.acquire(blocking=False):
+                session.close()
+                session.lock.release()

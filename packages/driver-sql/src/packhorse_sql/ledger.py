@@ -1,0 +1,185 @@
+"""The keys that one call of `apply` touches: loaded once, changed here, written back once.
+
+Conditions and all that concerns a key's own row are decided in memory, between a read and a write
+within one transaction; only members of sets, which may be many, are changed where they are.
+"""
+
+from collections.abc import Iterable, Mapping
+
+import sqlalchemy as sa
+from msgspec import Struct
+from msgspec.structs import replace
+
+from packhorse.plugin import (
+    Absent,
+    Action,
+    AddMembers,
+    Answers,
+    Condition,
+    Delete,
+    Equals,
+    Expire,
+    Group,
+    Increment,
+    Put,
+    RemoveMembers,
+)
+from packhorse_sql.database import Database
+from packhorse_sql.moments import span
+from packhorse_sql.schema import BYTES, NUMBER, SET
+
+
+class Entry(Struct, frozen=True):
+    """One key's row. `number`: an integer's value, or how many members a set has."""
+
+    kind: int
+    value: bytes = b""
+    number: int = 0
+    until: int | None = None
+
+
+def load(
+    connection: sa.Connection, database: Database, keys: Iterable[str], now: int
+) -> dict[str, Entry]:
+    """The rows of these keys that are not over."""
+    store, rows = database.tables.store, database.statements.key_rows
+    query = sa.select(store).where(
+        store.c.key.in_(sa.select(rows.c.key)),
+        sa.or_(store.c.until.is_(None), store.c.until > now),
+    )
+    return {
+        key: Entry(kind, value, number, until)
+        for packed in rows.packed([(key,) for key in keys])
+        for key, kind, value, number, until in connection.execute(query, packed)
+    }
+
+
+class Ledger:
+    """Applies groups to the loaded entries, in order."""
+
+    def __init__(
+        self,
+        connection: sa.Connection,
+        database: Database,
+        entries: Mapping[str, Entry],
+        now: int,
+    ) -> None:
+        self._connection = connection
+        self._database = database
+        self._entries = dict(entries)
+        self._changed: set[str] = set()
+        self._now = now
+
+    def apply(self, group: Group) -> Answers | None:
+        """Carries out a group if its conditions hold."""
+        if not all(_holds(each, self._entries.get(each.key)) for each in group.conditions):
+            return None
+        return tuple(self._act(action) for action in group.actions)
+
+    def write(self) -> None:
+        """Writes every changed entry back."""
+        sql = self._database.statements
+        kept, other, gone = [], [], []
+        for key in self._changed:
+            entry = self._entries.get(key)
+            if entry is None:
+                gone.append((key,))
+            else:
+                kept.append((key, entry.kind, entry.value, entry.number, entry.until))
+            if entry is None or entry.kind != SET:
+                other.append((key,))
+        for statement, rows, values in (
+            (sql.put_entries, sql.entry_rows, kept),
+            (sql.remove_entries, sql.key_rows, gone),
+            (sql.remove_sets, sql.key_rows, other),
+        ):
+            for packed in rows.packed(values):
+                self._connection.execute(statement, packed)
+
+    def _act(self, action: Action) -> int | None:
+        if isinstance(action, Put):
+            self._set(action.key, Entry(BYTES, action.value, until=self._end(action.ttl)))
+        elif isinstance(action, Delete):
+            self._set(action.key, None)
+        elif isinstance(action, Expire):
+            entry = self._entries.get(action.key)
+            if entry is not None:
+                self._set(action.key, replace(entry, until=self._end(action.ttl)))
+        elif isinstance(action, Increment):
+            return self._increment(action)
+        elif isinstance(action, AddMembers):
+            return self._add(action)
+        else:
+            return self._remove(action)
+        return None
+
+    def _increment(self, action: Increment) -> int:
+        entry = self._find(action, NUMBER)
+        if entry is None:
+            entry = Entry(NUMBER, until=self._end(action.ttl))
+        self._set(action.key, replace(entry, number=entry.number + action.by))
+        return entry.number + action.by
+
+    def _add(self, action: AddMembers) -> int:
+        entry, sql = self._find(action, SET), self._database.statements
+        if entry is None:
+            # Members may be left of a set whose time is over.
+            for packed in sql.key_rows.packed([(action.key,)]):
+                self._connection.execute(sql.remove_sets, packed)
+            entry = Entry(SET)
+        new = self._each_member(sql.add_members, action)
+        until = entry.until if action.ttl is None else self._end(action.ttl)
+        if entry.number + new:
+            self._set(action.key, replace(entry, number=entry.number + new, until=until))
+        return new
+
+    def _remove(self, action: RemoveMembers) -> int:
+        entry = self._find(action, SET)
+        if entry is None:
+            return 0
+        left = entry.number - self._each_member(self._database.statements.remove_members, action)
+        self._set(action.key, replace(entry, number=left) if left else None)
+        return left
+
+    def _each_member(
+        self, statement: sa.Insert | sa.Delete, action: AddMembers | RemoveMembers
+    ) -> int:
+        """How many members a statement touched."""
+        rows = self._database.statements.member_rows
+        return sum(
+            self._connection.execute(statement, {"of_key": action.key, **packed}).rowcount
+            for packed in rows.packed([(member,) for member in action.members])
+        )
+
+    def _find(self, action: Increment | AddMembers | RemoveMembers, kind: int) -> Entry | None:
+        entry = self._entries.get(action.key)
+        if entry is not None and entry.kind != kind:
+            raise TypeError(
+                f"{type(action).__name__} on the store's key {action.key!r}, which holds "
+                f"{_NAMES[entry.kind]}: use another key"
+            )
+        return entry
+
+    def _set(self, key: str, entry: Entry | None) -> None:
+        self._changed.add(key)
+        if entry is None:
+            self._entries.pop(key, None)
+        else:
+            self._entries[key] = entry
+
+    def _end(self, ttl: float | None) -> int | None:
+        return None if ttl is None else self._now + span(ttl)
+
+
+_NAMES = {BYTES: "bytes", NUMBER: "an integer", SET: "a set"}
+
+
+def _holds(condition: Condition, entry: Entry | None) -> bool:
+    if isinstance(condition, Absent):
+        return entry is None
+    if entry is None or entry.kind != BYTES:
+        return False
+    if isinstance(condition, Equals):
+        return entry.value == condition.value
+    prefix = condition.prefix
+    return entry.value[:prefix] == condition.value[:prefix] and entry.value < condition.value

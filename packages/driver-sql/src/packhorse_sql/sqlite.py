@@ -1,0 +1,232 @@
+"""What only SQLite does: pragmas, its lock and how to wait for it, claims, errors, wake-ups."""
+
+import os
+import random
+import sqlite3
+import threading
+import time
+import weakref
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import Insert, insert
+from sqlalchemy.types import TypeEngine
+
+from packhorse.errors import ConfigError, ConnectionLost, PackhorseError
+from packhorse.plugin import DriverSetup, Url
+from packhorse_sql.dialect import Claim, Claimed, Dialect, Selected, Session
+from packhorse_sql.schema import Tables
+from packhorse_sql.sqlite_claim import claims
+from packhorse_sql.sqlite_errors import is_busy, translate
+from packhorse_sql.sqlite_rows import SqliteRows
+
+_OLDEST = (3, 38)
+
+SYNCHRONOUS = ("full", "normal", "off")
+"""What survives a power cut: every commit, all but the last ones, or that is left to luck."""
+
+
+class File:
+    """One database file as the threads of this process share it: its writers queue here, so that
+    they never fight over SQLite's own lock, and its readers learn here of each other's writes."""
+
+    def __init__(self) -> None:
+        self.turn = threading.Lock()
+        self.bell = Bell()
+
+
+class Bell:
+    """Wakes threads of this process that wait for something new in the file."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._condition = threading.Condition(threading.Lock())
+
+    def ring(self) -> None:
+        with self._condition:
+            self.count += 1
+            self._condition.notify_all()
+
+    def wait(self, count: int, seconds: float) -> bool:
+        with self._condition:
+            if self.count == count:
+                self._condition.wait(seconds)
+            return self.count != count
+
+
+# By real path, for all connections of the process: SQLite's lock knows nothing of apps either.
+_files: "weakref.WeakValueDictionary[str, File]" = weakref.WeakValueDictionary()
+_files_lock = threading.Lock()
+
+
+def _file(path: str) -> File:
+    with _files_lock:
+        return _files.setdefault(os.path.realpath(path), File())
+
+
+def _forget_files() -> None:
+    """In a forked child: locks of the parent's threads would never be released."""
+    global _files_lock
+    _files_lock = threading.Lock()
+    _files.clear()
+
+
+os.register_at_fork(after_in_child=_forget_files)
+
+
+class Sqlite(Dialect):
+    """SQLite in WAL mode."""
+
+    automatic = True
+    client_errors = (sqlite3.Error,)
+
+    def __init__(self, path: str, synchronous: str, lock_timeout: float) -> None:
+        if sqlite3.sqlite_version_info < _OLDEST:
+            raise ConfigError(
+                f"this Python has SQLite {sqlite3.sqlite_version}; packhorse-sql needs 3.38 or newer"
+            )
+        self._path = path
+        self._synchronous = synchronous
+        self._patience = lock_timeout
+        self._inherited: list[Session] = []
+        self._start()
+
+    def _start(self) -> None:
+        self._file = _file(self._path)
+        self.bell = self._file.bell
+        self._engine = sa.create_engine(
+            sa.URL.create("sqlite+pysqlite", database=self._path),
+            poolclass=sa.NullPool,
+            isolation_level="AUTOCOMMIT",
+            connect_args={"timeout": 0, "check_same_thread": False, "cached_statements": 256},
+        )
+
+    @classmethod
+    def open(cls, url: Url, setup: DriverSetup) -> "Sqlite":
+        url.expect(["prefix", "synchronous", "lock_timeout"])
+        synchronous = url.option("synchronous", str, "full")
+        if synchronous not in SYNCHRONOUS:
+            raise ConfigError(
+                f"the option synchronous={synchronous!r} of {url} is none of "
+                f"{', '.join(SYNCHRONOUS)}"
+            )
+        return cls(_path(url), synchronous, url.option("lock_timeout", float, 60.0))
+
+    def __str__(self) -> str:
+        return f"the SQLite file {self._path}"
+
+    def connect(self) -> Session:
+        session = Session(self._engine.connect())
+        try:
+            self._insist(session, "PRAGMA journal_mode=WAL", time.monotonic())
+            self._insist(session, f"PRAGMA synchronous={self._synchronous}", time.monotonic())
+        except BaseException:
+            session.close()
+            raise
+        return session
+
+    def begin(self, session: Session) -> None:
+        started = time.monotonic()
+        if not self._file.turn.acquire(timeout=self._patience):
+            raise self._held()
+        try:
+            self._insist(session, "BEGIN IMMEDIATE", started)
+        except BaseException:
+            self._file.turn.release()
+            raise
+
+    def commit(self, session: Session) -> None:
+        self._insist(session, "COMMIT", time.monotonic())
+        self._file.turn.release()
+
+    def _insist(self, session: Session, command: str, started: float) -> None:
+        """Repeats a command for as long as another process is in the way."""
+        while True:
+            try:
+                session.raw.execute(command)
+                return
+            except sqlite3.OperationalError as error:
+                if not is_busy(error):
+                    raise
+            self.pause(started)
+
+    def rollback(self, session: Session) -> None:
+        try:
+            if session.raw.in_transaction:
+                session.raw.execute("ROLLBACK")
+        except sqlite3.Error:
+            session.close()
+        finally:
+            self._file.turn.release()
+
+    def busy(self, error: BaseException) -> bool:
+        return isinstance(error, sa.exc.DBAPIError) and is_busy(error.orig)
+
+    def pause(self, started: float) -> None:
+        if time.monotonic() - started > self._patience:
+            raise self._held()
+        time.sleep(random.uniform(0.0002, 0.002))
+
+    def _held(self) -> ConnectionLost:
+        return ConnectionLost(
+            f"{self} has been locked by another process for {self._patience:g} s: look for what "
+            "keeps a transaction open on it (a backup, a database browser), or raise lock_timeout"
+        )
+
+    def translate(self, error: Exception) -> PackhorseError:
+        return translate(error, self._path)
+
+    def changes(self, session: Session) -> int | None:
+        row = session.raw.execute("PRAGMA data_version").fetchone()
+        return int(row[0])
+
+    def drop(self, sessions: Iterable[Session]) -> None:
+        # SQLite remembers in this process which locks it holds, and a child holds none of them.
+        # Only when each inherited connection is closed does it take real ones. That is safe for a
+        # connection at rest; one that a thread of the parent was using is left alone for good.
+        for session in sessions:
+            if session.lock.locked():
+                self._inherited.append(session)
+            else:
+                session.close()
+        self._start()
+
+    @classmethod
+    def rows(cls, **columns: TypeEngine[Any]) -> SqliteRows:
+        return SqliteRows(columns)
+
+    @classmethod
+    def adding(cls, table: sa.Table, names: Sequence[str], select: Selected) -> Insert:
+        return insert(table).from_select(names, _guarded(select)).on_conflict_do_nothing()
+
+    @classmethod
+    def replacing(cls, table: sa.Table, names: Sequence[str], select: Selected) -> Insert:
+        added = insert(table).from_select(names, _guarded(select))
+        keys = [column.name for column in table.primary_key]
+        rest = {name: added.excluded[name] for name in names if name not in keys}
+        return added.on_conflict_do_update(index_elements=keys, set_=rest)
+
+    def claim(self, connection: sa.Connection, tables: Tables, claim: Claim) -> list[Claimed]:
+        return claims(tables).take(connection, claim)
+
+
+def _guarded(select: Selected) -> Selected:
+    """Without a WHERE, SQLite would read ON CONFLICT as the condition of a join."""
+    return select.where(sa.true())
+
+
+def _path(url: Url) -> str:
+    """The file that a URL names; relative to the current folder with three slashes."""
+    if url.host:
+        raise ConfigError(
+            f"{url} names a host; a file in the current folder is sqlite:///{url.host}{url.path}, "
+            f"one elsewhere sqlite:////folder/{url.host}"
+        )
+    path = url.path.removeprefix("/")
+    if path in ("", ":memory:"):
+        raise ConfigError(
+            f"{url} names no file, and a database in memory cannot be shared by threads and "
+            "processes; use memory:// for tests, or a file, as in sqlite:///jobs.db"
+        )
+    return os.path.abspath(os.path.expanduser(path))
