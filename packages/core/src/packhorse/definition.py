@@ -52,6 +52,10 @@ class Definition:
         with suppress(NameError):  # a forward reference is checked at first use
             self.check()
 
+    def computes(self, names: frozenset[str]) -> bool:
+        """Whether any of these options depends on the arguments."""
+        return bool(self.methods) and not names.isdisjoint(self.methods)
+
     @property
     def aliases(self) -> tuple[str, ...]:
         return () if self.options.aliases is UNSET else self.options.aliases

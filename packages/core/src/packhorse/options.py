@@ -106,14 +106,16 @@ class OptionSet(
 
 
 NAMES = frozenset(OptionSet.__struct_fields__)
-RUN = (
-    "tries",
-    "backoff",
-    "timeout",
-    "soft_timeout",
-    "fail_on_timeout",
-    "max_losses",
-    "at_most_once",
+RUN = frozenset(
+    {
+        "tries",
+        "backoff",
+        "timeout",
+        "soft_timeout",
+        "fail_on_timeout",
+        "max_losses",
+        "at_most_once",
+    }
 )
 """Options that are read when the job runs; as overrides of one message they travel with it."""
 FIXED = frozenset({"name", "aliases", "middleware"})

@@ -66,13 +66,13 @@ def prefetch(mean: float | None, concurrency: int) -> int:
 def to_reserve(load: Load, concurrency: int, left: int | None) -> int:
     """How many messages to ask for now; 0: wait until something is settled.
 
-    `left` is how many jobs the worker may still take. While more than half of the prefetch waits
-    nothing is asked for, so that reservations come in batches and not one by one.
+    `left` is how many jobs the worker may still take. While there is room for less than half of the
+    prefetch nothing is asked for, so that reservations come in batches and not one by one.
     """
     waiting = prefetch(load.mean, concurrency)
-    if waiting and load.unstarted > waiting // 2:
-        return 0
     room = concurrency + waiting - load.held
+    if room < waiting // 2:
+        return 0
     return max(0, room if left is None else min(room, left))
 
 

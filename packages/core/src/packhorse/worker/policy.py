@@ -28,7 +28,7 @@ class Policies:
 
         Raises `InvalidPayload` for overrides that are no options, and what a method raises.
         """
-        if not overrides and not any(name in definition.methods for name in RUN):
+        if not overrides and not definition.computes(RUN):
             key = (definition, until)
             if key not in self._fixed:
                 self._fixed[key] = self._resolve(

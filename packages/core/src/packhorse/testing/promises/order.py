@@ -82,7 +82,7 @@ class Order(Stage):
     ) -> None:
         if not can_delay(driver):
             return
-        put(driver, message(delay=max(0.1, driver.capabilities.delay_step)))
+        put(driver, message(delay=max(0.05, driver.capabilities.delay_step)))
         running = Running(consumer.reserve, [QUEUE], 1, 5)
         assert len(self.pass_until(driver, running).deliveries) == 1
 

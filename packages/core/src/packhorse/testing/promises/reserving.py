@@ -96,7 +96,7 @@ class Reserving(Stage):
     def test_a_reservation_waits_no_longer_than_it_was_told(
         self, driver: Driver, consumer: Consumer
     ) -> None:
-        running = Running(consumer.reserve, [QUEUE], 1, 0.2)
+        running = Running(consumer.reserve, [QUEUE], 1, 0.05)
         assert list(self.pass_until(driver, running).deliveries) == []
 
     def test_a_reservation_that_finds_something_does_not_wait(
@@ -104,4 +104,4 @@ class Reserving(Stage):
     ) -> None:
         put(driver, message())
         running = Running(consumer.reserve, [QUEUE], 10, 30)
-        assert len(running.answer(within=5).deliveries) == 1
+        assert len(running.answer(within=self.patience).deliveries) == 1

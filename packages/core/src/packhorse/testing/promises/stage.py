@@ -23,15 +23,17 @@ QUEUE = "default"
 class Stage(Suite):
     """The hooks. A subclass gives a `driver` fixture: a fresh driver on an empty broker.
 
-    lease   seconds for which the driver was told to hold a reservation. The tests let leases end,
-            so without a manual clock keep it short: 1 second, or the broker's shortest
-    clock   the clock that the driver was opened with
-    crowd   how many messages the tests with many threads move
+    lease     seconds for which the driver was told to hold a reservation. The tests let leases
+              end: without a manual clock keep it short, 1 second, or the broker's shortest
+    clock     the clock that the driver was opened with
+    crowd     how many messages the tests with many threads move
+    patience  seconds after which a call in another thread counts as hanging
     """
 
     lease: ClassVar[float] = 1.0
     clock: ClassVar[Clock] = SYSTEM_CLOCK
     crowd: ClassVar[int] = 2_000
+    patience: ClassVar[float] = 5.0
 
     def pass_time(self, driver: Driver, seconds: float) -> None:
         """Lets `seconds` pass for the driver: moves a manual clock, else sleeps."""
@@ -72,7 +74,7 @@ class Stage(Suite):
 
     def pass_until(self, driver: Driver, running: Running[T]) -> T:
         """Lets time pass in small steps until a call in another thread is back; its answer."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 2 * self.patience
         while running.is_alive() and time.monotonic() < deadline:
             self.pass_time(driver, 0.02)
             time.sleep(0.005)

@@ -23,40 +23,40 @@ class Waking(Stage):
     def test_wake_ends_a_waiting_reservation(self, driver: Driver, consumer: Consumer) -> None:
         running = blocked(consumer)
         consumer.wake()
-        reserved = running.answer(within=driver.capabilities.wake_within + 1)
+        reserved = running.answer(within=driver.capabilities.wake_within + self.patience)
         assert list(reserved.deliveries) == []
 
     def test_a_wake_that_comes_first_is_not_lost(self, driver: Driver, consumer: Consumer) -> None:
         consumer.wake()
         running = Running(consumer.reserve, [QUEUE], 1, 30)
-        reserved = running.answer(within=driver.capabilities.wake_within + 1)
+        reserved = running.answer(within=driver.capabilities.wake_within + self.patience)
         assert list(reserved.deliveries) == []
 
     def test_one_wake_ends_one_wait(self, driver: Driver, consumer: Consumer) -> None:
         consumer.wake()
-        Running(consumer.reserve, [QUEUE], 1, 30).answer(within=5)
+        Running(consumer.reserve, [QUEUE], 1, 30).answer(within=self.patience)
         running = blocked(consumer)
         put(driver, message())
-        assert len(running.answer(within=5).deliveries) == 1
+        assert len(running.answer(within=self.patience).deliveries) == 1
 
     def test_a_push_reaches_a_reservation_that_waits(
         self, driver: Driver, consumer: Consumer
     ) -> None:
         running = blocked(consumer)
         put(driver, message())
-        assert len(running.answer(within=1).deliveries) == 1
+        assert len(running.answer(within=self.patience).deliveries) == 1
 
     def test_one_message_reaches_only_one_of_two_that_wait(
         self, driver: Driver, consumer: Consumer, other: Consumer
     ) -> None:
         both = [blocked(consumer), blocked(other)]
         put(driver, message())
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + self.patience
         while all(running.is_alive() for running in both) and time.monotonic() < deadline:
             time.sleep(0.005)
         consumer.wake()
         other.wake()
-        reserved = [running.answer(within=5) for running in both]
+        reserved = [running.answer(within=self.patience) for running in both]
         assert sum(len(each.deliveries) for each in reserved) == 1
 
     def test_a_settlement_goes_through_while_a_reservation_waits(
@@ -65,10 +65,10 @@ class Waking(Stage):
         put(driver, message())
         held = take(consumer)
         running = blocked(consumer)
-        renewed = Running(consumer.renew, held).answer(within=5)
+        renewed = Running(consumer.renew, held).answer(within=self.patience)
         assert isinstance(renewed[0], float)
         consumer.wake()
-        running.answer(within=5)
+        running.answer(within=self.patience)
 
     def test_nothing_hangs_after_the_driver_was_closed(
         self, driver: Driver, consumer: Consumer
@@ -81,8 +81,8 @@ class Waking(Stage):
             consumer.close()
             driver.close()
 
-        Running(close_all).answer(within=5)
+        Running(close_all).answer(within=self.patience)
         try:
-            running.answer(within=driver.capabilities.wake_within + 2)
+            running.answer(within=driver.capabilities.wake_within + self.patience)
         except PackhorseError:
             return  # saying that the driver is closed is as good as an empty answer
