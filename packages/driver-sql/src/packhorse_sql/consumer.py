@@ -116,9 +116,7 @@ class SqlConsumer(Consumer):
             if not left:
                 break
             claim = Claim(queue, state, now, until, unique_number(), self._worker, left)
-            deliveries += [
-                _delivery(row, claim, deadline) for row in dialect.claim(connection, tables, claim)
-            ]
+            deliveries += _deliveries(dialect.claim(connection, tables, claim), claim, deadline)
         return deliveries
 
     def _wait(self, end: float, rung: int, changes: int | None, seen: Seen) -> bool:
@@ -144,7 +142,7 @@ class SqlConsumer(Consumer):
         if not outcomes:
             return []
         for outcome in outcomes:
-            if isinstance(outcome, Done | Dead):
+            if isinstance(outcome, Done | Dead) and outcome.follow:
                 refuse_unsupported(outcome.follow)
         # Later by one, since what is retried now goes behind what was sent in the same microsecond.
         now = partial(self._database.moments.now, later_by=1)
@@ -185,13 +183,17 @@ class SqlConsumer(Consumer):
         self._bell.ring()
 
 
-def _delivery(row: Claimed, claim: Claim, deadline: float) -> Delivery:
-    message = Message(row.id, claim.queue, row.body, once=seconds(row.once))
-    return Delivery(
-        message,
-        token(row.seq, claim.lease),
-        row.deliveries,
-        seconds(claim.now),
-        deadline,
-        cancelled=bool(row.cancelled),
-    )
+def _deliveries(rows: list[Claimed], claim: Claim, deadline: float) -> list[Delivery]:
+    queue, lease, reserved_at = claim.queue, claim.lease, seconds(claim.now)
+    return [
+        Delivery(
+            Message(row.id, queue, row.body, 0.0, None, None, row.once and seconds(row.once)),
+            token(row.seq, lease),
+            row.deliveries,
+            reserved_at,
+            deadline,
+            None,
+            row.cancelled == 1,
+        )
+        for row in rows
+    ]

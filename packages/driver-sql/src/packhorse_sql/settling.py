@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from packhorse.plugin import Dead, Delivery, Message, Outcome, Retry, Return, Settled
+from packhorse.plugin import Dead, Delivery, Done, Message, Outcome, Retry, Return, Settled
 from packhorse_sql.moments import span
 from packhorse_sql.sending import send
 from packhorse_sql.statements import Statements
@@ -72,19 +72,22 @@ class _Settlement:
         self.follow: list[Message] = []
 
     def add(self, token: Held, outcome: Outcome, now: int) -> None:
-        if isinstance(outcome, Return):
-            self.returned.append(token)
-            return
         if isinstance(outcome, Retry):
             self.retried.append((token[0], now + span(outcome.delay), outcome.body))
-            return
+        elif isinstance(outcome, Return):
+            self.returned.append(token)
+        else:
+            self._end(token, outcome, now)
+
+    def _end(self, token: Held, outcome: Done | Dead, now: int) -> None:
         message = outcome.delivery.message
         if isinstance(outcome, Dead):
             self.records.append((token[0], outcome.record))
         elif message.once:
             self.known.append((message.id.bytes, now + span(message.once)))
         self.removed.append(token)
-        self.follow.extend(outcome.follow)
+        if outcome.follow:
+            self.follow.extend(outcome.follow)
 
     def carry_out(self, connection: sa.Connection, sql: Statements, now: int) -> None:
         for statement, rows, values in (

@@ -40,6 +40,7 @@ class Fetcher:
         submit: Callable[[Execution], None],
         settle: Callable[[Settlement], None],
         troubled: Callable[[Exception, float], None],
+        noticed: Callable[[], None],
     ) -> None:
         self._site = site
         self._consumer = consumer
@@ -52,6 +53,7 @@ class Fetcher:
         self._submit = submit
         self._settle = settle
         self._troubled = troubled
+        self._noticed = noticed
         self._taken = 0
         self._paused: frozenset[str] = frozenset()
         self._stopping = threading.Event()
@@ -110,6 +112,7 @@ class Fetcher:
         self.empty = True
         if self.idle_since is None:
             self.idle_since = time.monotonic()
+            self._noticed()
             if self._site.bus.hears(events.WorkerIdle):
                 self._site.bus.emit(events.WorkerIdle(**self._facts()))
 

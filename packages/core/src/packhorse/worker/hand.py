@@ -1,6 +1,7 @@
 """What a worker has in hand: every delivery from its reservation to its settlement."""
 
 import threading
+from collections.abc import Callable
 
 from packhorse.worker.execution import Execution
 from packhorse.worker.plan import Load, mean_duration
@@ -10,10 +11,11 @@ class Hand:
     """Shared by the worker's threads; each step is one dictionary operation, which is atomic.
 
     A delivery is *unstarted* until somebody claims it, a runner to run it or the keeper to return
-    it; claiming decides between them. `room` is set when something left the hand.
+    it; claiming decides between them. `room` is set when something left the hand; `noticed` is called
+    when `max_jobs` have run.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, max_jobs: int | None, noticed: Callable[[], None]) -> None:
         self.held: dict[bytes, Execution | None] = {}
         self.unstarted: dict[bytes, Execution] = {}
         self.started: dict[bytes, Execution] = {}
@@ -21,6 +23,8 @@ class Hand:
         self.jobs = 0
         self.returned = 0
         self._mean: float | None = None
+        self._max_jobs = max_jobs
+        self._noticed = noticed
 
     def take(self, execution: Execution) -> None:
         """A reserved delivery waits for a runner."""
@@ -48,6 +52,8 @@ class Hand:
         if durations:
             self.jobs += len(durations)
             self._mean = mean_duration(self._mean, sum(durations), len(durations))
+        if self._max_jobs is not None and self.jobs >= self._max_jobs:
+            self._noticed()
 
     def load(self) -> Load:
         return Load(len(self.held), len(self.unstarted), self._mean)

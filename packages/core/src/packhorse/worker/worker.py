@@ -7,7 +7,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from packhorse.app import Packhorse
     from packhorse.connection import Connection
 
-WATCH = 0.1
-"""Seconds between two looks at the limits."""
+WATCH = 0.25
+"""Seconds between two looks at the limits of time and memory; the others are noticed at once."""
 
 _log = logging.getLogger("packhorse.worker")
 
@@ -85,12 +85,15 @@ class Worker:
         self._sleep = sleep
         self._rest = rest
         self._grace = grace
-        self._told = threading.Event()
+        self._look = threading.Event()
+        self._told = False
+        self._hurried = False
         self._signal: int | None = None
 
     def stop(self) -> None:
         """Ends `run` as SIGTERM does: running jobs may finish; from any thread."""
-        self._told.set()
+        self._told = True
+        self._look.set()
 
     def run(
         self,
@@ -110,19 +113,21 @@ class Worker:
         limits = Limits(max_jobs, max_time, max_memory, stop_when_empty, stop_when_empty_for)
         # A worker that waits blocks in `reserve`; one that must notice an empty spell looks sooner.
         sleep = min(self._sleep, stop_when_empty_for or self._sleep)
-        parts = _Parts(self, self._app, self._connection, limits, sleep)
+        parts = _Parts(self, self._app, self._connection, limits, sleep, self._look.set)
         with self._signals(), self._services():
             self._tell(events.WorkerStarting)
             parts.start()
             reason = self._watch(parts, limits)
-            unfinished = parts.wind_up(self._grace, self._hurry)
+            unfinished = parts.wind_up(self._grace, lambda: self._hurried)
         report = Report(reason, parts.hand.jobs, unfinished)
         self._tell(events.WorkerStopping, reason=reason, jobs=report.jobs)
         return report
 
     def _watch(self, parts: "_Parts", limits: Limits) -> StopReason:
         started = time.monotonic()
-        while not self._told.wait(WATCH if limits.max_jobs is None else 0.02):
+        while not self._told:
+            self._look.wait(WATCH)
+            self._look.clear()
             now = time.monotonic()
             idle_since, hand = parts.fetcher.idle_since, parts.hand
             progress = Progress(
@@ -137,12 +142,6 @@ class Worker:
                 return reason
         return "stopped" if self._signal is None else "interrupted"
 
-    def _hurry(self) -> bool:
-        """Whether a second signal said not to wait any longer."""
-        return self._hurried
-
-    _hurried = False
-
     @contextmanager
     def _signals(self) -> Iterator[None]:
         """SIGTERM and SIGINT stop the worker, if this is the main thread; elsewhere the host decides."""
@@ -151,9 +150,9 @@ class Worker:
             return
 
         def told(number: int, frame: object) -> None:
-            self._hurried = self._told.is_set()
+            self._hurried = self._told
             self._signal = number
-            self._told.set()
+            self.stop()
             self._tell(events.WorkerInterrupted, signal=number)
 
         before = {number: signal.signal(number, told) for number in (signal.SIGTERM, signal.SIGINT)}
@@ -204,6 +203,7 @@ class _Parts:
         connection: "Connection",
         limits: Limits,
         sleep: float,
+        noticed: Callable[[], None],
     ) -> None:
         self.site = Site(
             worker.name,
@@ -213,7 +213,7 @@ class _Parts:
             connection.known_codecs(),
             app.wiring.middleware,
         )
-        self.hand = Hand()
+        self.hand = Hand(limits.max_jobs, noticed)
         self.consumer = connection.driver.consumer(worker.name)
         lease = connection.settings.lease
         self.settler = Settler(self.site, self.consumer, self.hand, worker.troubled)
@@ -232,6 +232,7 @@ class _Parts:
             submit=self._submit,
             settle=self.settler.put,
             troubled=worker.troubled,
+            noticed=noticed,
         )
 
     def start(self) -> None:
@@ -239,7 +240,7 @@ class _Parts:
         self.keeper.start()
         self.fetcher.start()
 
-    def wind_up(self, grace: float, hurry: "Any") -> int:
+    def wind_up(self, grace: float, hurry: Callable[[], bool]) -> int:
         """Lets what runs finish, within `grace` seconds; how many had not."""
         self.fetcher.stop()
         self.keeper.return_unstarted()
