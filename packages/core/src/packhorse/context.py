@@ -1,7 +1,6 @@
 """`JobContext`: what a running job knows of itself, and what it may ask for."""
 
 import contextvars
-import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -11,6 +10,8 @@ from msgspec import Struct
 from packhorse.ids import new_id
 
 if TYPE_CHECKING:
+    import logging
+
     pass
 
 _current: contextvars.ContextVar["JobContext"] = contextvars.ContextVar("packhorse_job")
@@ -107,6 +108,8 @@ class JobContext:
     @property
     def log(self) -> "logging.LoggerAdapter[logging.Logger]":
         """A logger (`packhorse.job`) whose records carry job, id, queue and attempt."""
+        import logging  # only here: a process that only dispatches does without
+
         facts = {"job": self.job, "id": str(self.id), "queue": self.queue, "attempt": self.attempt}
         return logging.LoggerAdapter(logging.getLogger("packhorse.job"), facts)
 

@@ -11,7 +11,6 @@ from msgspec import UNSET, Struct
 from packhorse.errors import InvalidPayload, JobDefinitionError
 from packhorse.options import Middleware, OptionSet
 from packhorse.wire.serializer import JSON, Serializer
-from packhorse.wire.types import unregistered
 
 if TYPE_CHECKING:
     from packhorse.context import JobContext
@@ -65,6 +64,8 @@ class Definition:
 
         Gives the names of types that can only if a plugin registers them.
         """
+        from packhorse.wire.annotations import unregistered
+
         missing = []
         for field, annotation in msgspec_fields(self._arguments()):
             try:

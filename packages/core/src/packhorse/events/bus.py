@@ -1,6 +1,5 @@
 """Who listens to what; the lists are compiled when somebody starts to listen, not when events come."""
 
-import logging
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
@@ -8,8 +7,6 @@ from packhorse.events.types import Event
 
 E = TypeVar("E", bound=Event)
 Listener = Callable[[E], object]
-
-_log = logging.getLogger("packhorse.events")
 
 
 class Bus:
@@ -37,7 +34,10 @@ class Bus:
             try:
                 listener(event)
             except Exception:
-                _log.exception("a listener to %s failed: %r", type(event).__name__, listener)
+                import logging  # only here: a process that only dispatches does without
+
+                log = logging.getLogger("packhorse.events")
+                log.exception("a listener to %s failed: %r", type(event).__name__, listener)
 
 
 def _kinds(base: type[Event]) -> Iterator[type[Event]]:

@@ -6,18 +6,22 @@ has examples to test another implementation with.
 """
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Annotated, Final
 from uuid import UUID
 
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
 VERSION: Final = 1
+
+Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+"""A counter. A number that no worker counted is refused at reading: below 0 it would be worth more
+tries, and above 64 bits it could not be written again."""
 
 
 class Failure(Struct, frozen=True):
     """One attempt that ended in an exception or a time-out; `at` in seconds since 1970."""
 
-    attempt: int
+    attempt: Count
     type: str
     message: str
     traceback: str
@@ -66,7 +70,7 @@ class Envelope(Struct, frozen=True):
     job: str
     at: float
     body: Raw
-    failed: int = 0
-    lost: int = 0
-    unknown: int = 0
+    failed: Count = 0
+    lost: Count = 0
+    unknown: Count = 0
     enc: tuple[str, ...] = ()

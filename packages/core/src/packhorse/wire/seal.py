@@ -5,7 +5,6 @@ which costs little and tells the job's name, and the body when the job is about 
 """
 
 import base64
-import binascii
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 from uuid import UUID
@@ -13,7 +12,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Raw
 
-from packhorse.errors import InvalidPayload
+from packhorse.errors import InvalidPayload, PackhorseError
 from packhorse.wire.codec import Codec
 from packhorse.wire.envelope import VERSION, Body, Death, Envelope
 
@@ -37,16 +36,22 @@ def seal(
     lost: int = 0,
     unknown: int = 0,
 ) -> bytes:
-    """The bytes of a message or of a dead one's record; raises what a codec raises."""
-    data = _encode(body)
-    enc: tuple[str, ...] = ()
-    if codecs:
-        bound = _bound(VERSION, id, job)
-        for codec in codecs:
-            data = codec.encode(data, bound)
-        data = _encode(data)  # as base64
-        enc = tuple(codec.name for codec in codecs)
-    return _encode(Envelope(VERSION, id, job, at, Raw(data), failed, lost, unknown, enc))
+    """The bytes of a message or of a dead one's record.
+
+    Raises `InvalidPayload` for text that is no Unicode (a lone surrogate), and what a codec raises.
+    """
+    try:
+        data = _encode(body)
+        enc: tuple[str, ...] = ()
+        if codecs:
+            bound = _bound(VERSION, id, job)
+            for codec in codecs:
+                data = codec.encode(data, bound)
+            data = _encode(data)  # as base64
+            enc = tuple(codec.name for codec in codecs)
+        return _encode(Envelope(VERSION, id, job, at, Raw(data), failed, lost, unknown, enc))
+    except UnicodeEncodeError as error:
+        raise InvalidPayload(f"job {job!r}: the message cannot be written: {error}") from error
 
 
 def recount(envelope: Envelope, *, failed: int, lost: int, unknown: int) -> bytes:
@@ -78,9 +83,9 @@ def open_body(envelope: Envelope, codecs: Mapping[str, Codec], type: type[T]) ->
             data = base64.b64decode(_read_text(data), validate=True)
             bound = _bound(envelope.v, envelope.id, envelope.job)
             for name in reversed(envelope.enc):
-                data = _codec(codecs, name, envelope.job).decode(data, bound)
+                data = _decode(_codec(codecs, name, envelope.job), data, bound, envelope.job)
         return _read[type](data)  # type: ignore[return-value]
-    except (ValueError, RecursionError, binascii.Error) as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidPayload(f"job {envelope.job}: the body cannot be read: {error}") from error
 
 
@@ -105,6 +110,17 @@ def _codec(codecs: Mapping[str, Codec], name: str, job: str) -> Codec:
             f"job {job}: the message needs the codec {name!r}, which is not configured here"
         )
     return codecs[name]
+
+
+def _decode(codec: Codec, data: bytes, bound: bytes, job: str) -> bytes:
+    try:
+        return codec.decode(data, bound)
+    except PackhorseError:
+        raise
+    except Exception as error:  # its text may hold what the codec hides
+        raise InvalidPayload(
+            f"job {job}: the codec {codec.name!r} cannot read the body: it raised {type(error).__name__}"
+        ) from error
 
 
 def _bound(version: int, id: UUID, job: str) -> bytes:

@@ -1,11 +1,9 @@
-"""Which types may stand in a job's annotations, and how those beyond msgspec's own travel."""
+"""How types beyond msgspec's own travel: the registry that serializers read."""
 
 import ipaddress
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
-
-import msgspec.inspect
 
 Encode = Callable[[Any], object]
 Decode = Callable[[type, Any], object]
@@ -34,6 +32,11 @@ for _type in (
     register_type(_type, str, _as_text)
 
 
+def registered(type: type) -> bool:
+    """Whether a type beyond msgspec's own can travel."""
+    return _find(type) is not None
+
+
 def _find(type: type) -> tuple[Encode, Decode] | None:
     for base in type.__mro__:
         if base in _custom:
@@ -58,36 +61,3 @@ def decode_custom(type: type, value: object) -> object:
     if known is None:
         raise ValueError(f"{type.__name__} is not registered through the packhorse_types hook")
     return known[1](type, value)
-
-
-def unregistered(annotation: object) -> list[str]:
-    """The names of the types in an annotation that cannot travel yet: a plugin may bring them.
-
-    Raises `TypeError` for what never can: a union that JSON cannot tell apart, a callable.
-    """
-    found = []
-    for node in _walk(msgspec.inspect.type_info(annotation)):
-        if not isinstance(node, msgspec.inspect.CustomType):
-            continue
-        if node.cls in (Callable, object):
-            raise TypeError(f"{getattr(node.cls, '__name__', node.cls)} cannot travel in a message")
-        if _find(node.cls) is None:
-            found.append(node.cls.__name__)
-    # type_info accepts more than a decoder does: build one to hear the rest.
-    msgspec.json.Decoder(annotation)
-    return found
-
-
-def _walk(node: object, seen: frozenset[type] = frozenset()) -> Iterator[object]:
-    yield node
-    if isinstance(node, msgspec.inspect.StructType | msgspec.inspect.DataclassType):
-        if node.cls in seen:
-            return
-        seen |= {node.cls}
-    for name in getattr(node, "__struct_fields__", ()):
-        value = getattr(node, name)
-        for child in value if isinstance(value, tuple) else (value,):
-            if isinstance(child, msgspec.inspect.Field):
-                yield from _walk(child.type, seen)
-            elif isinstance(child, msgspec.inspect.Type):
-                yield from _walk(child, seen)

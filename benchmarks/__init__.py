@@ -1,0 +1,1 @@
+"""What packhorse promises to be fast at, measured beside a raw client loop in the same run."""

@@ -1,0 +1,64 @@
+"""How long an idle worker in another process takes to start a job, and what it costs meanwhile."""
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.jobs import stamp
+from benchmarks.measure import Row
+from packhorse import Packhorse
+
+JOBS = 100
+IDLE = 10.0
+
+
+def rows() -> Iterator[Row]:
+    with tempfile.TemporaryDirectory() as folder:
+        url, out = f"sqlite:///{folder}/latency.db", f"{folder}/stamps"
+        command = [sys.executable, "-m", "packhorse", "work", "--import", "benchmarks.jobs", "-q"]
+        worker = subprocess.Popen(command, env={**os.environ, "PACKHORSE_URL": url})
+        try:
+            with Packhorse(url):
+                times = _latencies(out)
+                yield Row(
+                    "SQLite, idle to started, other process, median",
+                    [statistics.median(times)],
+                    "ms",
+                    20.0,
+                    "lower",
+                )
+                yield Row("the same, 95 of 100", [sorted(times)[95]], "ms", better="lower")
+            cpu, memory = _idle(worker.pid)
+            yield Row("SQLite, CPU of an idle worker", [cpu], "% of a core", 1.0, "lower")
+            yield Row("SQLite, memory of an idle worker", [memory], "MB resident", 60.0, "lower")
+        finally:
+            worker.terminate()
+            worker.wait()
+
+
+def _latencies(out: str) -> list[float]:
+    for n in range(JOBS + 1):
+        # Uneven pauses, so that nothing falls into step with a poll.
+        time.sleep(0.05 + 0.0137 * (n % 7))
+        stamp.dispatch(time.time(), out)
+    while len(lines := Path(out).read_text().split() if Path(out).exists() else []) < JOBS + 1:
+        time.sleep(0.05)
+    return [float(line) for line in lines[1:]]
+
+
+def _idle(pid: int) -> tuple[float, float]:
+    before = _cpu(pid)
+    time.sleep(IDLE)
+    share = (_cpu(pid) - before) / IDLE * 100
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return share, pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def _cpu(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
