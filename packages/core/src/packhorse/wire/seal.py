@@ -120,7 +120,7 @@ def _decode(codec: Codec, data: bytes, bound: bytes, job: str) -> bytes:
     except Exception as error:  # its text may hold what the codec hides
         raise InvalidPayload(
             f"job {job}: the codec {codec.name!r} cannot read the body: it raised {type(error).__name__}"
-        ) from error
+        ) from None
 
 
 def _bound(version: int, id: UUID, job: str) -> bytes:
