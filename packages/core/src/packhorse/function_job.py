@@ -156,7 +156,12 @@ def _make(function: Callable[..., Any], options: dict[str, Any]) -> FunctionJob[
             else (p.name, hints.get(p.name, Any))
             for p in parameters
         ]
-        return msgspec.defstruct(f"{function.__name__}_arguments", fields, kw_only=not simple)
+        return msgspec.defstruct(
+            f"{function.__name__}_arguments",
+            fields,
+            kw_only=not simple,
+            forbid_unknown_fields=True,  # an argument must not be dropped without a word
+        )
 
     def bind(*args: Any, **kwargs: Any) -> Struct:
         if simple:

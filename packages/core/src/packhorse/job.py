@@ -31,7 +31,17 @@ class _JobMeta(type(Struct)):  # type: ignore[misc]
         return cls
 
 
-_STRUCT_KEYWORDS = frozenset({"kw_only", "frozen", "rename", "omit_defaults", "tag", "tag_field"})
+_STRUCT_KEYWORDS = frozenset(
+    {
+        "forbid_unknown_fields",
+        "frozen",
+        "kw_only",
+        "omit_defaults",
+        "rename",
+        "tag",
+        "tag_field",
+    }
+)
 
 if TYPE_CHECKING:
 
@@ -43,7 +53,8 @@ if TYPE_CHECKING:
 
 else:
 
-    class _JobBase(Struct, metaclass=_JobMeta):
+    # A field that the class does not have (any more) must not be dropped without a word.
+    class _JobBase(Struct, metaclass=_JobMeta, forbid_unknown_fields=True):
         pass
 
 
