@@ -146,10 +146,12 @@ class Packhorse:
             handles.update(zip(places, self._send(on, messages, names), strict=True))
         return [handles[place] for place in range(len(every))]
 
-    def push_raw(self, name: str, payload: bytes, connection: Connection, queue: str) -> JobHandle:
+    def push_raw(
+        self, name: str, payload: bytes, connection: Connection, queue: str, delay: float = 0.0
+    ) -> JobHandle:
         """Pushes a job by name; see `Queue.push_raw`."""
         id, body = raw_body(name, payload, connection.codecs(), time.time())
-        return self._send(connection, [Message(id, queue, body)], [name])[0]
+        return self._send(connection, [Message(id, queue, body, delay=delay)], [name])[0]
 
     def run_message(self, connection: Connection, message: Message) -> None:
         """Runs a message here and now; raises what its last attempt raised. For drivers."""

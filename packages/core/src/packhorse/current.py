@@ -38,6 +38,11 @@ def current_app() -> "Packhorse":
     return _default
 
 
+def default_app() -> "Packhorse | None":
+    """The default app, None if no app was made yet."""
+    return _default
+
+
 def enrol(app: "Packhorse") -> None:
     """Called for each app that is made: the first becomes the default."""
     global _default

@@ -71,15 +71,17 @@ class Queue:
         """Pushes jobs in few round trips; `validate=False` leaves checking arguments to the worker."""
         return self._app.push_many(jobs, self._connection, self.name, validate=validate)
 
-    def push_raw(self, name: str, payload: Mapping[str, object] | bytes | str) -> JobHandle:
+    def push_raw(
+        self, name: str, payload: Mapping[str, object] | bytes | str, *, delay: float = 0.0
+    ) -> JobHandle:
         """Pushes a job by its name, which this process need not know; `payload` is its arguments.
 
-        Raises `InvalidPayload` if the payload is no JSON object.
+        It falls due in `delay` seconds. Raises `InvalidPayload` if the payload is no JSON object.
         """
         data = payload.encode() if isinstance(payload, str) else payload
         if not isinstance(data, bytes):
             data = msgspec.json.encode(data)
-        return self._app.push_raw(name, data, self._connection, self.name)
+        return self._app.push_raw(name, data, self._connection, self.name, delay)
 
     def counts(self, cap: int = 10_000) -> Counts:
         """How many messages are ready, delayed and reserved, each up to `cap`."""

@@ -106,14 +106,15 @@ def load(
     *,
     environ: Mapping[str, str] = os.environ,
     folder: str | os.PathLike[str] | None = None,
+    needs_connection: bool = True,
     **keywords: Unpack[Keywords],
 ) -> Settings:
     """Reads and checks the settings.
 
     With `url` there is one connection, `main`, and no file is read. Otherwise `config` is a path to
-    a packhorse.toml or pyproject.toml, or a mapping of the same shape; without it the file that
-    `PACKHORSE_CONFIG` names, or packhorse.toml or pyproject.toml in `folder` (default: the current
-    one, never its parents). Raises `ConfigError` that names file, table and key.
+    a packhorse.toml or pyproject.toml, or a mapping; without it the file of `PACKHORSE_CONFIG`, or
+    one of the two in `folder` (default: the current one, never its parents). Raises `ConfigError`
+    that names file, table and key, and for want of a connection where one is needed.
     """
     if url is not None and config is not None:
         raise ConfigError("give Packhorse a URL or a config, not both")
@@ -124,15 +125,14 @@ def load(
     variables = _environment(environ, with_connection=url is None)
     said = _typed(keywords, _TOP_TYPES | _CONNECTION_TYPES, "the keyword arguments")
     top = base.top | variables.top | {k: v for k, v in said.items() if k in _TOP_TYPES}
-
     default = _default(top, base.connections)
     connections = dict(base.connections)
     overlay = variables.connections.get("", {}) | {
         k: v for k, v in said.items() if k in _CONNECTION_TYPES
     }
     if "url" in overlay or (overlay and default in connections):
-        connections[default] = {**connections.get(default, {}), **overlay}
-    if not connections:
+        connections[default] = connections.get(default, {}) | overlay
+    if not connections and needs_connection:
         raise ConfigError(f"{base.source}: {_NOTHING}" if base.source else _NOTHING)
     source = base.source or "PACKHORSE_URL"
     return _compile(source, {**top, "default": default}, connections, base.tables)
@@ -281,7 +281,7 @@ def _compile(
     connections: Mapping[str, Mapping[str, object]],
     tables: Mapping[str, Mapping[str, object]],
 ) -> Settings:
-    if top["default"] not in connections:
+    if connections and top["default"] not in connections:
         raise ConfigError(
             f"{source}: the default connection {top['default']!r} is not configured; "
             f"{nearest(str(top['default']), connections)} (set `default` to one of them)"
