@@ -84,6 +84,11 @@ class Database:
                 raise
             return result
 
+    def migrate(self) -> tuple[int, int]:
+        """Brings the tables up to date; their version before this process came, and now."""
+        with self._session():
+            return self._versions
+
     def changes(self) -> int | None:
         """A number that differs for this thread after others have committed."""
         with self._session() as session:
@@ -117,7 +122,7 @@ class Database:
         return session
 
     def _prepare(self, session: Session) -> None:
-        upgrade(self.dialect, session, self.tables)
+        self._versions = upgrade(self.dialect, session, self.tables)
         self._upkeep.read_moment(session.connection)
 
     def after_fork(self) -> None:

@@ -11,6 +11,7 @@ from packhorse.plugin import (
     Driver,
     DriverSetup,
     Message,
+    Migrates,
     Rescues,
     Sent,
     Url,
@@ -23,7 +24,7 @@ from packhorse_sql.sending import refuse_unsupported, send
 from packhorse_sql.settling import held
 
 
-class SqlDriver(Control, Rescues, Driver):
+class SqlDriver(Control, Rescues, Migrates, Driver):
     """Keeps messages in one SQL database."""
 
     capabilities = Capabilities(
@@ -110,6 +111,12 @@ class SqlDriver(Control, Rescues, Driver):
             for packed in sql.held_rows.packed(rows):
                 connection.execute(statement, packed)
         return len(back)
+
+    def migrate(self) -> list[str]:
+        found, now = self._database.migrate()
+        if found == now:
+            return []
+        return [f"{self._database.dialect}: tables from version {found} to {now}"]
 
     def after_fork(self) -> None:
         self._database.after_fork()

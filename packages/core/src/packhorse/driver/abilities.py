@@ -115,3 +115,15 @@ class Rescues(ABC):
         Ids in `blamed` were started and lost: their delivery counts. The others are given back as
         if by `Return`. None blames nobody.
         """
+
+
+class Migrates(ABC):
+    """Keeps tables, or the like, whose shape changes from one version to the next."""
+
+    @abstractmethod
+    def migrate(self) -> list[str]:
+        """Brings them up to date and says in a line each what it did; nothing: there was nothing to do.
+
+        Safe to call again, and from several processes at once. Raises `ConfigError` where they are
+        newer than the driver.
+        """

@@ -4,7 +4,15 @@ Everything here is cheap to import: no client library, no worker, no command lin
 """
 
 from packhorse.clock import Clock
-from packhorse.driver.abilities import Cancels, Clears, KeepsDead, Lists, Pauses, Rescues
+from packhorse.driver.abilities import (
+    Cancels,
+    Clears,
+    KeepsDead,
+    Lists,
+    Migrates,
+    Pauses,
+    Rescues,
+)
 from packhorse.driver.contract import Capabilities, Consumer, Driver, DriverSetup
 from packhorse.driver.message import (
     CANCELLED,
@@ -112,6 +120,7 @@ __all__ = [
     "Lists",
     "Message",
     "MiddlewareSpec",
+    "Migrates",
     "Older",
     "Outcome",
     "PackhorseError",
