@@ -3,26 +3,24 @@
 import heapq
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import msgspec
 from msgspec import Struct
 
 from packhorse import events
-from packhorse.driver.abilities import Clears, KeepsDead, Lists
 from packhorse.driver.message import Listed, Message
-from packhorse.errors import PackhorseError
+from packhorse.errors import PackhorseError, StoreRequired
+from packhorse.graveyard import PAGE, Graveyard, graveyard
 from packhorse.wire.envelope import Body, Death, Failure
 from packhorse.wire.seal import open_body, open_envelope, seal
 
 if TYPE_CHECKING:
     from packhorse.app import Packhorse
     from packhorse.connection import Connection
-
-PAGE = 500
-"""Messages that are looked at in one round trip."""
 
 
 class FailedJob(Struct, frozen=True):
@@ -58,46 +56,49 @@ class FailedJobs:
         """Up to `limit` failed jobs, newest first; `after` is the id that the page before ended with."""
         border = None if after is None else self.get(after)
         found: list[FailedJob] = []
-        for connection, driver in self._keepers():
+        for connection, graves in self._graveyards():
             if border is None or border.connection == connection.name:
-                page = driver.list(queue, "dead", limit, after)
+                page = graves.list(queue, limit, after)
                 found += [_view(listed, connection) for listed in page]
             else:  # the cursor means nothing to this connection: its moment is the border
-                every = (_view(listed, connection) for listed in _dead(driver, queue))
+                every = (_view(listed, connection) for listed in graves.every(queue))
                 found += islice((one for one in every if _age(one) < _age(border)), limit)
         return heapq.nlargest(limit, found, key=_age)
 
     def get(self, id: UUID | str) -> FailedJob | None:
         """The failed job with this id, None if there is none."""
-        for connection, driver in self._keepers():
-            listed = driver.get([_uuid(id)])[0]
-            if listed is not None and listed.state == "dead":
+        for connection, graves in self._graveyards():
+            listed = graves.get([_uuid(id)])[0]
+            if listed is not None:
                 return _view(listed, connection)
         return None
 
-    def retry(self, ids: "Sequence[UUID | str] | Literal['all']", queue: str | None = None) -> int:
+    def retry(
+        self,
+        ids: "UUID | str | Sequence[UUID | str]",
+        queue: str | None = None,
+    ) -> int:
         """Lets failed jobs run again, with fresh counters and their old ids; how many.
 
-        `queue` narrows "all" to the failed jobs of one queue.
+        `ids` is one, some, or "all"; `queue` narrows them to the failed jobs of one queue.
         """
-        return sum(
-            self._retry(connection, driver, ids, queue) for connection, driver in self._keepers()
-        )
+        if ids == "all":
+            return sum(self._retry_all(*each, queue) for each in self._graveyards())
+        wanted = [_uuid(id) for id in ([ids] if isinstance(ids, str | UUID) else ids)]
+        retried = 0
+        for connection, graves in self._graveyards():
+            found = [one for one in graves.get(wanted) if one is not None]
+            some = [one for one in found if queue in (None, one.message.queue)]
+            retried += len(self._revive(connection, graves, some))
+        return retried
 
     def forget(self, id: UUID | str) -> bool:
         """Removes a failed job; False if there is none of that id."""
-        found = False
-        for connection, _ in self._keepers():
-            found |= connection.able(KeepsDead, "keep failed jobs").forget([_uuid(id)]) > 0
-        return found
+        return any(graves.forget([_uuid(id)]) for _, graves in self._graveyards())
 
     def flush(self, older_than: float | None = None) -> int:
         """Removes all failed jobs, or those that failed over so many seconds ago; how many."""
-        removed = 0
-        for connection, _ in self._keepers():
-            able = connection.able(Clears, "remove failed jobs")
-            removed += able.clear(None, "dead", older_than)
-        return removed
+        return sum(graves.clear(older_than) for _, graves in self._graveyards())
 
     def prune(self, older_than: float) -> int:
         """Removes the failed jobs that failed over so many seconds ago; how many."""
@@ -105,37 +106,35 @@ class FailedJobs:
 
     def count(self, queue: str | None = None) -> int:
         """How many failed jobs there are, on one queue or on all."""
-        return sum(1 for _, driver in self._keepers() for _ in _dead(driver, queue))
+        return sum(1 for _, graves in self._graveyards() for _ in graves.every(queue))
 
-    def _keepers(self) -> "Iterator[tuple[Connection, Lists]]":
+    def _graveyards(self) -> "Iterator[tuple[Connection, Graveyard]]":
         for name in self._app.connections:
             connection = self._app.connection(name)
-            driver: object = connection.driver
-            if isinstance(driver, KeepsDead) and isinstance(driver, Lists):
-                yield connection, driver
+            with suppress(StoreRequired):  # nothing of this connection can have been kept
+                yield connection, graveyard(connection)
 
-    def _retry(
-        self,
-        connection: "Connection",
-        driver: Lists,
-        ids: "Sequence[UUID | str] | Literal['all']",
-        queue: str | None,
-    ) -> int:
-        if isinstance(ids, str):
-            # Read first, then revive: reviving while reading would move the pages under the cursor.
-            found = list(_dead(driver, queue))
-        else:
-            some = driver.get([_uuid(id) for id in ids])
-            found = [one for one in some if one is not None and one.state == "dead"]
-        keeper = connection.able(KeepsDead, "keep failed jobs")
-        revived = 0
-        for start in range(0, len(found), PAGE):
-            messages = [_fresh(one.message, connection) for one in found[start : start + PAGE]]
-            for message, answer in zip(messages, keeper.revive(messages), strict=True):
-                if answer.state == "stored":
-                    revived += 1
-                    self._tell(connection, message)
+    def _retry_all(self, connection: "Connection", graves: Graveyard, queue: str | None) -> int:
+        """Page by page: what is revived leaves the listing, so the cursor stands on what stays."""
+        revived, stays = 0, None
+        while page := graves.list(queue, PAGE, stays):
+            done = self._revive(connection, graves, page)
+            revived += len(done)
+            left = [one.message.id for one in page if one.message.id not in done]
+            stays = left[-1] if left else stays
         return revived
+
+    def _revive(
+        self, connection: "Connection", graves: Graveyard, dead: "Sequence[Listed]"
+    ) -> set[UUID]:
+        messages = [_fresh(one.message, connection) for one in dead]
+        answers = graves.revive(messages) if messages else []
+        done = set()
+        for message, answer in zip(messages, answers, strict=True):
+            if answer.state == "stored":
+                done.add(message.id)
+                self._tell(connection, message)
+        return done
 
     def _tell(self, connection: "Connection", message: Message) -> None:
         if self._app.bus.hears(events.JobRetryRequested):
@@ -147,13 +146,6 @@ class FailedJobs:
                     connection=connection.name,
                 )
             )
-
-
-def _dead(driver: Lists, queue: str | None) -> Iterator[Listed]:
-    after = None
-    while page := driver.list(queue, "dead", PAGE, after):
-        yield from page
-        after = page[-1].message.id
 
 
 def _fresh(message: Message, connection: "Connection") -> Message:

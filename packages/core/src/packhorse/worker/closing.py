@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
+from packhorse.driver.contract import Capabilities
 from packhorse.driver.message import Delivery
 from packhorse.driver.outcome import Dead, Done, Outcome, Retry, Return
 from packhorse.errors import MaxAttemptsExceeded, PackhorseError
@@ -40,7 +41,8 @@ def close(execution: "Execution", verdict: Verdict) -> Settlement:
     delivery, envelope = execution.delivery, execution.envelope
     outcome: Outcome
     if isinstance(verdict, Again):
-        outcome = Retry(delivery, verdict.delay, _again(execution, verdict))
+        delay = _shortened(verdict.delay, execution.site.connection.driver.capabilities)
+        outcome = Retry(delivery, delay, _again(execution, verdict))
     elif isinstance(verdict, Bury):
         failures = execution.body.failures if hasattr(execution, "body") else ()
         outcome = Dead(delivery, _record(delivery, envelope, failures, verdict, execution.site))
@@ -71,6 +73,12 @@ def wait_for_name(delivery: Delivery, envelope: Envelope, delay: float) -> Settl
 def give_back(execution: "Execution") -> Settlement:
     """The settlement of what was never started."""
     return Settlement(Return(execution.delivery), execution.envelope.job)
+
+
+def _shortened(delay: float, can: Capabilities) -> float:
+    """A delay that the broker can do: late is lost, so what is too long for it comes sooner."""
+    longest = can.max_lease_total if can.rewrite == "none" else can.max_delay
+    return delay if longest is None else min(delay, longest)
 
 
 def _call_failed(execution: "Execution", verdict: Bury) -> None:

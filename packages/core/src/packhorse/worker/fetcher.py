@@ -11,11 +11,13 @@ from packhorse import events
 from packhorse.driver.abilities import Rescues
 from packhorse.driver.contract import Consumer
 from packhorse.driver.message import Delivery, Reserved
-from packhorse.errors import InvalidPayload
+from packhorse.driver.outcome import Done
+from packhorse.errors import ConnectionLost, InvalidPayload
 from packhorse.registry import find
 from packhorse.wire.seal import open_envelope
 from packhorse.worker.attempt import Bury, unknown
 from packhorse.worker.closing import Settlement, bury, wait_for_name
+from packhorse.worker.companion import Companion
 from packhorse.worker.execution import Execution, Site
 from packhorse.worker.hand import Hand
 from packhorse.worker.plan import Limits, to_reserve, trouble_pause
@@ -37,6 +39,7 @@ class Fetcher:
         limits: Limits,
         sleep: float,
         unknown_limit: int,
+        companion: Companion | None,
         submit: Callable[[Execution], None],
         settle: Callable[[Settlement], None],
         troubled: Callable[[Exception, float], None],
@@ -50,6 +53,7 @@ class Fetcher:
         self._limits = limits
         self._sleep = sleep
         self._unknown_limit = unknown_limit
+        self._companion = companion
         self._submit = submit
         self._settle = settle
         self._troubled = troubled
@@ -98,7 +102,7 @@ class Fetcher:
         self._tell_popping(wanted)
         reserved = self._consumer.reserve(self._queues, wanted, self._sleep if waits else 0.0)
         self._see_paused(reserved)
-        for delivery in reserved.deliveries:
+        for delivery in self._recall(reserved.deliveries):
             self._route(delivery)
         self._taken += len(reserved.deliveries)
         if reserved.deliveries or hand.held:
@@ -115,6 +119,28 @@ class Fetcher:
             self._noticed()
             if self._site.bus.hears(events.WorkerIdle):
                 self._site.bus.emit(events.WorkerIdle(**self._facts()))
+
+    def _recall(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
+        """What came again, as the store knows it; what is dead already is only taken off the broker."""
+        if self._companion is None or not deliveries:
+            return deliveries
+        failures = 0
+        while not self._stopping.is_set():
+            try:
+                known, buried = self._companion.recall(deliveries)
+                break
+            except ConnectionLost as error:
+                failures += 1
+                pause = trouble_pause(failures, random.random())
+                self._troubled(error, pause)
+                self._stopping.wait(pause)
+        else:
+            return ()
+        for delivery in known:
+            if delivery.message.id in buried:
+                self._hand.held[delivery.token] = None
+                self._settle(Settlement(Done(delivery)))
+        return [one for one in known if one.message.id not in buried]
 
     def _route(self, delivery: Delivery) -> None:
         """To a runner, or back with an outcome at once where nobody here can run it."""

@@ -5,12 +5,13 @@ import queue
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from packhorse.driver.contract import Consumer
-from packhorse.driver.outcome import Return, Settled
+from packhorse.driver.outcome import Outcome, Return, Settled
 from packhorse.errors import ConnectionLost
 from packhorse.worker.closing import Settlement
+from packhorse.worker.companion import Companion
 from packhorse.worker.execution import Site
 from packhorse.worker.hand import Hand
 from packhorse.worker.plan import trouble_pause
@@ -30,11 +31,13 @@ class Settler:
         site: Site,
         consumer: Consumer,
         hand: Hand,
+        companion: Companion | None,
         troubled: Callable[[Exception, float], None],
     ) -> None:
         self._site = site
         self._consumer = consumer
         self._hand = hand
+        self._companion = companion
         self._troubled = troubled
         self._by_clock = site.connection.driver.capabilities.fencing == "clock"
         self._queue: queue.SimpleQueue[Settlement | None] = queue.SimpleQueue()
@@ -73,7 +76,10 @@ class Settler:
         left, failures, repeated = self._current(group), 0, False
         while left and not self._giving_up.is_set():
             try:
-                answers = self._consumer.settle([each.outcome for each in left])
+                outcomes: Sequence[Outcome] = [each.outcome for each in left]
+                if self._companion is not None:
+                    outcomes = self._companion.keep(outcomes)
+                answers = self._consumer.settle(outcomes)
             except ConnectionLost as error:
                 failures += 1
                 repeated = True

@@ -18,6 +18,7 @@ from packhorse.errors import ConfigError
 from packhorse.options import NOTHING, OptionSet
 from packhorse.worker.attempt import Verdict
 from packhorse.worker.closing import close
+from packhorse.worker.companion import Companion
 from packhorse.worker.execution import Execution, Site
 from packhorse.worker.fetcher import Fetcher
 from packhorse.worker.hand import Hand
@@ -216,7 +217,8 @@ class _Parts:
         self.hand = Hand(limits.max_jobs, noticed)
         self.consumer = connection.driver.consumer(worker.name)
         lease = connection.settings.lease
-        self.settler = Settler(self.site, self.consumer, self.hand, worker.troubled)
+        companion = Companion.of(connection, worker.name)
+        self.settler = Settler(self.site, self.consumer, self.hand, companion, worker.troubled)
         self.keeper = Keeper(self.consumer, self.hand, lease, self.settler.put, worker.troubled)
         self.threads = ThreadRunner(self.hand, worker.concurrency, worker._rest, self._finished)
         self.loop = LoopRunner(self.hand, worker.concurrency, worker._rest, self._finished)
@@ -229,6 +231,7 @@ class _Parts:
             limits=limits,
             sleep=sleep,
             unknown_limit=app.settings.unknown_job_limit,
+            companion=companion,
             submit=self._submit,
             settle=self.settler.put,
             troubled=worker.troubled,
