@@ -201,6 +201,6 @@ def test_the_codec_that_is_missing_is_named() -> None:
 
 def test_what_a_codec_raises_is_named_without_its_text() -> None:
     envelope = open_envelope(good(body="e30=", enc=["careless"]))
-    with pytest.raises(InvalidPayload, match="codec 'careless' .* raised KeyError") as caught:
+    with pytest.raises(InvalidPayload, match=r"codec .careless. .* raised KeyError") as caught:
         open_body(envelope, {"careless": Careless()}, Body)
     assert "42" not in "".join(traceback.format_exception(caught.value))
