@@ -4,7 +4,6 @@ from packhorse.driver.contract import Consumer, Driver
 from packhorse.driver.message import Counts
 from packhorse.testing.clock import ManualClock
 from packhorse.testing.promises.stage import (
-    QUEUE,
     Stage,
     assert_counts,
     bodies,
@@ -16,7 +15,6 @@ from packhorse.testing.promises.stage import (
     round_up,
     take,
 )
-from packhorse.testing.running import Running
 
 
 class Order(Stage):
@@ -76,15 +74,6 @@ class Order(Stage):
         put(driver, message(b"d-after"))
         found = in_order(driver, bodies(drain(consumer)))
         assert found == [b"a-now", b"b-before", b"c-late", b"d-after"]
-
-    def test_a_delayed_message_reaches_a_reservation_that_waits(
-        self, driver: Driver, consumer: Consumer
-    ) -> None:
-        if not can_delay(driver):
-            return
-        put(driver, message(delay=max(0.05, driver.capabilities.delay_step)))
-        running = Running(consumer.reserve, [QUEUE], 1, 5)
-        assert len(self.pass_until(driver, running).deliveries) == 1
 
     def test_a_wall_clock_that_is_set_back_holds_nothing_up(
         self, driver: Driver, consumer: Consumer

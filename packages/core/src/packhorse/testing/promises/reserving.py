@@ -14,7 +14,6 @@ from packhorse.testing.promises.stage import (
     take,
     take_one,
 )
-from packhorse.testing.running import Running
 
 
 class Reserving(Stage):
@@ -92,16 +91,3 @@ class Reserving(Stage):
         assert len(take(consumer)) == 2
         ends = consumer.reserve([QUEUE], 10, 0).next_due
         assert ends is None or 0 < ends <= self.whole_lease(driver)
-
-    def test_a_reservation_waits_no_longer_than_it_was_told(
-        self, driver: Driver, consumer: Consumer
-    ) -> None:
-        running = Running(consumer.reserve, [QUEUE], 1, 0.05)
-        assert list(self.pass_until(driver, running).deliveries) == []
-
-    def test_a_reservation_that_finds_something_does_not_wait(
-        self, driver: Driver, consumer: Consumer
-    ) -> None:
-        put(driver, message())
-        running = Running(consumer.reserve, [QUEUE], 10, 30)
-        assert len(running.answer(within=self.patience).deliveries) == 1

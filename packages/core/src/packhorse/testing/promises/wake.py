@@ -5,7 +5,7 @@ import time
 from packhorse.driver.contract import Consumer, Driver
 from packhorse.driver.message import Reserved
 from packhorse.errors import PackhorseError
-from packhorse.testing.promises.stage import QUEUE, Stage, message, put, take
+from packhorse.testing.promises.stage import QUEUE, Stage, can_delay, message, put, take
 from packhorse.testing.running import Running
 
 
@@ -19,6 +19,19 @@ def blocked(consumer: Consumer) -> Running[Reserved]:
 
 class Waking(Stage):
     """`wake`, a push and `close` end a reservation that waits."""
+
+    def test_a_reservation_waits_no_longer_than_it_was_told(
+        self, driver: Driver, consumer: Consumer
+    ) -> None:
+        running = Running(consumer.reserve, [QUEUE], 1, 0.05)
+        assert list(self.pass_until(driver, running).deliveries) == []
+
+    def test_a_reservation_that_finds_something_does_not_wait(
+        self, driver: Driver, consumer: Consumer
+    ) -> None:
+        put(driver, message())
+        running = Running(consumer.reserve, [QUEUE], 10, 30)
+        assert len(running.answer(within=self.patience).deliveries) == 1
 
     def test_wake_ends_a_waiting_reservation(self, driver: Driver, consumer: Consumer) -> None:
         running = blocked(consumer)
@@ -45,6 +58,15 @@ class Waking(Stage):
         running = blocked(consumer)
         put(driver, message())
         assert len(running.answer(within=self.patience).deliveries) == 1
+
+    def test_a_delayed_message_reaches_a_reservation_that_waits(
+        self, driver: Driver, consumer: Consumer
+    ) -> None:
+        if not can_delay(driver):
+            return
+        put(driver, message(delay=max(0.05, driver.capabilities.delay_step)))
+        running = Running(consumer.reserve, [QUEUE], 1, 5)
+        assert len(self.pass_until(driver, running).deliveries) == 1
 
     def test_one_message_reaches_only_one_of_two_that_wait(
         self, driver: Driver, consumer: Consumer, other: Consumer
