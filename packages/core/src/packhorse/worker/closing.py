@@ -42,7 +42,10 @@ def close(execution: "Execution", verdict: Verdict) -> Settlement:
     outcome: Outcome
     if isinstance(verdict, Again):
         delay = _shortened(verdict.delay, execution.site.connection.driver.capabilities)
-        outcome = Retry(delivery, delay, _again(execution, verdict))
+        try:
+            outcome = Retry(delivery, delay, _again(execution, verdict))
+        except Exception as error:  # a codec that cannot seal any more
+            return close(execution, Bury(f"the retry could not be written: {type(error).__name__}"))
     elif isinstance(verdict, Bury):
         failures = execution.body.failures if hasattr(execution, "body") else ()
         outcome = Dead(delivery, _record(delivery, envelope, failures, verdict, execution.site))
@@ -128,13 +131,22 @@ def _record(
         attempt = 1 if envelope is None else envelope.failed + 1
         failures = keep(failures, failure(verdict.error, attempt, now, site.worker))
     queue = delivery.message.queue
-    return seal(
-        Death(verdict.reason, site.connection.name, queue, site.worker, now, failures),
-        () if envelope is None else _codecs(envelope, site),
-        id=delivery.message.id,
-        job="" if envelope is None else envelope.job,
-        at=now if envelope is None else envelope.at,
-    )
+    death = Death(verdict.reason, site.connection.name, queue, site.worker, now, failures)
+    id = delivery.message.id
+    if envelope is None:
+        return seal(death, (), id=id, job="", at=now)
+    try:
+        return seal(death, _codecs(envelope, site), id=id, job=envelope.job, at=envelope.at)
+    except Exception:  # a codec that cannot seal: what went wrong must not leave in clear
+        _log.exception("job %s %s: the record of its failure could not be sealed", envelope.job, id)
+        death = Death(
+            "failed; what went wrong could not be sealed",
+            site.connection.name,
+            queue,
+            site.worker,
+            now,
+        )
+        return seal(death, (), id=id, job=envelope.job, at=envelope.at)
 
 
 def _codecs(envelope: Envelope, site: "Site") -> "tuple[Codec, ...]":

@@ -100,6 +100,7 @@ class Fetcher:
             return
         waits = not limits.stop_when_empty
         self._tell_popping(wanted)
+        asked = time.monotonic()
         reserved = self._consumer.reserve(self._queues, wanted, self._sleep if waits else 0.0)
         self._see_paused(reserved)
         for delivery in self._recall(reserved.deliveries):
@@ -110,12 +111,12 @@ class Fetcher:
             if not reserved.deliveries and not waits:
                 hand.room.wait(0.05)
         else:
-            self._be_idle()
+            self._be_idle(asked)
 
-    def _be_idle(self) -> None:
+    def _be_idle(self, since: float) -> None:
         self.empty = True
         if self.idle_since is None:
-            self.idle_since = time.monotonic()
+            self.idle_since = since
             self._noticed()
             if self._site.bus.hears(events.WorkerIdle):
                 self._site.bus.emit(events.WorkerIdle(**self._facts()))
