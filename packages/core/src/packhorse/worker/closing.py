@@ -90,7 +90,9 @@ def _call_failed(execution: "Execution", verdict: Bury) -> None:
         return
     try:
         hook(execution.fresh_arguments(), verdict.error or PackhorseError(verdict.reason))
-    except Exception:
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # even an exit: it would end the runner
         _log.exception(
             "job %s %s: its failed() raised", execution.envelope.job, execution.delivery.message.id
         )
