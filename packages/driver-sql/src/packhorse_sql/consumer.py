@@ -123,14 +123,16 @@ class SqlConsumer(Consumer):
         """Waits until another look is worth it; False if there is no time left for that."""
         moments = [moment for moment in (seen.next, seen.resumes) if moment is not None]
         next_moment = min(moments, default=None)
-        while (left := end - time.monotonic()) > 0:
-            tick = min(TICK, left)
-            if next_moment is not None:
-                tick = min(tick, max(0.0, seconds(next_moment - self._database.moments.now())))
-            if self._bell.wait(rung, tick) or self._database.changes() != changes:
-                return True
-            if next_moment is not None and self._database.moments.now() >= next_moment:
-                return True
+        now, changed = self._database.moments.now, self._database.changes
+        with self._bell.heard(rung) as heard:
+            while (left := end - time.monotonic()) > 0:
+                tick = min(TICK, left)
+                if next_moment is not None:
+                    tick = min(tick, max(0.0, seconds(next_moment - now())))
+                if heard.acquire(True, tick) or changed() != changes:
+                    return True
+                if next_moment is not None and now() >= next_moment:
+                    return True
         return False
 
     def _until(self, moment: int | None) -> float | None:

@@ -10,8 +10,7 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 
-from packhorse.errors import ConfigError, ConnectionLost
-from packhorse.plugin import DriverSetup, Url
+from packhorse.plugin import ConfigError, ConnectionLost, DriverSetup, Url
 from packhorse_sql.dialect import Dialect, Session
 from packhorse_sql.migrate import upgrade
 from packhorse_sql.moments import Moments
@@ -45,6 +44,7 @@ class Database:
         self._sessions: weakref.WeakSet[Session] = weakref.WeakSet()
         self._lock = threading.Lock()
         self._ready = False
+        self._versions = (0, 0)
 
     @classmethod
     def open(cls, url: Url, setup: DriverSetup) -> "Database":
@@ -91,8 +91,16 @@ class Database:
 
     def changes(self) -> int | None:
         """A number that differs for this thread after others have committed."""
-        with self._session() as session:
-            return self.dialect.changes(session)
+        session: Session | None = getattr(self._threads, "session", None)
+        if session is None or session.closed or self._closed:
+            with self._session() as session:
+                return self.dialect.changes(session)
+        # A worker that waits asks this a hundred times a second, so it takes the shortest way.
+        try:
+            with session.lock:
+                return self.dialect.changes(session)
+        except self._foreign as error:
+            raise self.dialect.translate(error) from error
 
     @contextmanager
     def _session(self) -> Iterator[Session]:
@@ -116,18 +124,16 @@ class Database:
         with self._lock:
             self._sessions.add(session)
             if not self._ready:
-                self._prepare(session)
+                with session.lock:
+                    self._versions = upgrade(self.dialect, session, self.tables)
+                    self._upkeep.read_moment(session.connection)
                 self._ready = True
         self._threads.session = session
         return session
 
-    def _prepare(self, session: Session) -> None:
-        self._versions = upgrade(self.dialect, session, self.tables)
-        self._upkeep.read_moment(session.connection)
-
     def after_fork(self) -> None:
         """In a forked child: begins anew, without harm to the parent's connections."""
-        self.dialect.drop(list(self._sessions))
+        self.dialect.after_fork(list(self._sessions))
         self.moments.after_fork()
         self._start()
 

@@ -3,6 +3,7 @@
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, ClassVar, Protocol, Self, TypeAlias
 from uuid import UUID
 
@@ -12,8 +13,7 @@ from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlalchemy.sql.dml import Insert
 from sqlalchemy.types import TypeEngine
 
-from packhorse.errors import PackhorseError
-from packhorse.plugin import DriverSetup, Url
+from packhorse.plugin import DriverSetup, PackhorseError, Url
 from packhorse_sql.schema import Tables
 
 Selected: TypeAlias = "sa.Select[*tuple[Any, ...]]"
@@ -100,8 +100,8 @@ class Bell(Protocol):
         """Wakes every waiting thread."""
         ...
 
-    def wait(self, count: int, seconds: float) -> bool:
-        """Waits until it rings, unless it did since it stood at `count`; whether it rang."""
+    def heard(self, count: int) -> AbstractContextManager[threading.Lock]:
+        """A lock that can be acquired once the bell has rung since it stood at `count`."""
         ...
 
 
@@ -152,8 +152,8 @@ class Dialect(ABC):
         """A number that differs after others have committed; None where only looking helps."""
 
     @abstractmethod
-    def drop(self, sessions: Iterable[Session]) -> None:
-        """Lets go of inherited connections in a forked child, the parent's unharmed."""
+    def after_fork(self, sessions: Iterable[Session]) -> None:
+        """In a forked child: lets go of the inherited connections, the parent's unharmed."""
 
     @classmethod
     @abstractmethod

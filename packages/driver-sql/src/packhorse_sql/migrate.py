@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
 
-from packhorse.errors import ConfigError
+from packhorse.plugin import ConfigError
 from packhorse_sql.dialect import Dialect, Session
 from packhorse_sql.schema import Tables
 

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from packhorse.errors import Unsupported
-from packhorse.plugin import Message, Sent
+from packhorse.plugin import Message, Sent, Unsupported
 from packhorse_sql.moments import span
 from packhorse_sql.statements import Statements
 

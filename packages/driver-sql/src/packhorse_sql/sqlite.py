@@ -3,9 +3,7 @@
 import os
 import random
 import sqlite3
-import threading
 import time
-import weakref
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -13,12 +11,12 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.types import TypeEngine
 
-from packhorse.errors import ConfigError, ConnectionLost, PackhorseError
-from packhorse.plugin import DriverSetup, Url
+from packhorse.plugin import ConfigError, ConnectionLost, DriverSetup, PackhorseError, Url
 from packhorse_sql.dialect import Claim, Claimed, Dialect, Selected, Session
 from packhorse_sql.schema import Tables
 from packhorse_sql.sqlite_claim import claims
 from packhorse_sql.sqlite_errors import is_busy, translate
+from packhorse_sql.sqlite_file import opening, shared_file
 from packhorse_sql.sqlite_rows import SqliteRows
 
 _OLDEST = (3, 38)
@@ -29,54 +27,6 @@ and again, and SQLite's own 1,000 copy them so often that the drain is a seventh
 
 SYNCHRONOUS = ("full", "normal", "off")
 """What survives a power cut: every commit, all but the last ones, or that is left to luck."""
-
-
-class File:
-    """One database file as the threads of this process share it: its writers queue here, so that
-    they never fight over SQLite's own lock, and its readers learn here of each other's writes."""
-
-    def __init__(self) -> None:
-        self.turn = threading.Lock()
-        self.bell = Bell()
-
-
-class Bell:
-    """Wakes threads of this process that wait for something new in the file."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self._condition = threading.Condition(threading.Lock())
-
-    def ring(self) -> None:
-        with self._condition:
-            self.count += 1
-            self._condition.notify_all()
-
-    def wait(self, count: int, seconds: float) -> bool:
-        with self._condition:
-            if self.count == count:
-                self._condition.wait(seconds)
-            return self.count != count
-
-
-# By real path, for all connections of the process: SQLite's lock knows nothing of apps either.
-_files: "weakref.WeakValueDictionary[str, File]" = weakref.WeakValueDictionary()
-_files_lock = threading.Lock()
-
-
-def _file(path: str) -> File:
-    with _files_lock:
-        return _files.setdefault(os.path.realpath(path), File())
-
-
-def _forget_files() -> None:
-    """In a forked child: locks of the parent's threads would never be released."""
-    global _files_lock
-    _files_lock = threading.Lock()
-    _files.clear()
-
-
-os.register_at_fork(after_in_child=_forget_files)
 
 
 class Sqlite(Dialect):
@@ -93,11 +43,10 @@ class Sqlite(Dialect):
         self._path = path
         self._synchronous = synchronous
         self._patience = lock_timeout
-        self._inherited: list[Session] = []
         self._start()
 
     def _start(self) -> None:
-        self._file = _file(self._path)
+        self._file = shared_file(self._path)
         self.bell = self._file.bell
         self._engine = sa.create_engine(
             sa.URL.create("sqlite+pysqlite", database=self._path),
@@ -121,14 +70,16 @@ class Sqlite(Dialect):
         return f"the SQLite file {self._path}"
 
     def connect(self) -> Session:
-        session = Session(self._engine.connect())
-        try:
-            self._insist(session, "PRAGMA journal_mode=WAL", time.monotonic())
-            self._insist(session, f"PRAGMA synchronous={self._synchronous}", time.monotonic())
-            session.raw.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT}")
-        except BaseException:
-            session.close()
-            raise
+        with opening() as sessions:
+            session = Session(self._engine.connect())
+            try:
+                self._insist(session, "PRAGMA journal_mode=WAL", time.monotonic())
+                session.raw.execute(f"PRAGMA synchronous={self._synchronous}")
+                session.raw.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT}")
+            except BaseException:
+                session.close()
+                raise
+            sessions.add(session)
         return session
 
     def begin(self, session: Session) -> None:
@@ -183,18 +134,11 @@ class Sqlite(Dialect):
         return translate(error, self._path)
 
     def changes(self, session: Session) -> int | None:
-        row = session.raw.execute("PRAGMA data_version").fetchone()
-        return int(row[0])
+        version: int = session.raw.execute("PRAGMA data_version").fetchone()[0]
+        return version
 
-    def drop(self, sessions: Iterable[Session]) -> None:
-        # SQLite remembers in this process which locks it holds, and a child holds none of them.
-        # Only when each inherited connection is closed does it take real ones. That is safe for a
-        # connection at rest; one that a thread of the parent was using is left alone for good.
-        for session in sessions:
-            if session.lock.locked():
-                self._inherited.append(session)
-            else:
-                session.close()
+    def after_fork(self, sessions: Iterable[Session]) -> None:
+        """The inherited connections are closed by now: `sqlite_file` tells why."""
         self._start()
 
     @classmethod

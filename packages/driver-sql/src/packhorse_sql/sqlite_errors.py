@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import sqlalchemy as sa
 
-from packhorse.errors import ConfigError, ConnectionLost, PackhorseError, PayloadTooLarge
+from packhorse.plugin import ConfigError, ConnectionLost, PackhorseError, PayloadTooLarge
 
 _MEANINGS: dict[int, tuple[type[PackhorseError], str]] = {
     sqlite3.SQLITE_READONLY: (
