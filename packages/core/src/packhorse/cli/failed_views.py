@@ -1,0 +1,75 @@
+"""How failed jobs look: as a table, as a story, as JSON."""
+
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from packhorse.cli.output import moment, stamp, table
+from packhorse.errors import PackhorseError
+
+if TYPE_CHECKING:
+    from packhorse.failed import FailedJob
+
+
+def as_table(found: "list[FailedJob]") -> None:
+    """One line a job: which, where, when and why."""
+    rows = [
+        [str(one.id), one.job or "?", one.queue, moment(one.failed_at), _why(one)] for one in found
+    ]
+    table(["id", "job", "queue", "failed at", "reason"], rows)
+
+
+def story(one: "FailedJob") -> None:
+    """Everything about one job."""
+    worker = f" on {one.worker}" if one.worker else ""
+    lines = [
+        ("job", one.job or "? (the message cannot be read)"),
+        ("id", str(one.id)),
+        ("queue", f"{one.queue} on {one.connection}"),
+        ("failed", f"{moment(one.failed_at)}{worker}"),
+        ("reason", one.reason),
+        ("arguments", _arguments(one)),
+    ]
+    for name, text in lines:
+        click.echo(f"{name:<10} {text}")
+    for failure in one.failures:
+        title = f"attempt {failure.attempt}, {moment(failure.at)} on {failure.worker}"
+        click.echo(f"\n{title}\n{failure.traceback.rstrip()}")
+    click.echo(f"\nto run it again: packhorse failed retry {one.id}")
+
+
+def facts(one: "FailedJob") -> dict[str, object]:
+    """A failed job as JSON has it."""
+    failures = [
+        msgspec.structs.asdict(failure) | {"at": stamp(failure.at)} for failure in one.failures
+    ]
+    return {
+        "id": one.id,
+        "job": one.job,
+        "queue": one.queue,
+        "connection": one.connection,
+        "failed_at": stamp(one.failed_at),
+        "reason": one.reason,
+        "worker": one.worker,
+        "failures": failures,
+    }
+
+
+def _why(one: "FailedJob") -> str:
+    last = one.failures[-1] if one.failures else None
+    return f"{last.type}: {last.message}" if last else one.reason
+
+
+def _arguments(one: "FailedJob") -> str:
+    """The arguments of a message that no codec sealed; what was sealed stays so."""
+    from packhorse.wire.envelope import Body
+    from packhorse.wire.seal import arguments, open_body, open_envelope
+
+    try:
+        envelope = open_envelope(one.body)
+        if envelope.enc:
+            return f"sealed ({', '.join(envelope.enc)})"
+        return arguments(open_body(envelope, {}, Body)).decode(errors="replace")
+    except PackhorseError as error:
+        return f"cannot be read: {error}"

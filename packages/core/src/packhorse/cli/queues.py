@@ -1,0 +1,127 @@
+"""`packhorse queues`: all queues of all connections, in one table."""
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import click
+from msgspec import Struct
+
+from packhorse.cli.choices import connections
+from packhorse.cli.output import complain, json_option, number, print_json, shown, span, table
+from packhorse.cli.setup import Setup
+from packhorse.driver.abilities import KeepsDead, Lists, Pauses
+from packhorse.driver.message import Counts
+from packhorse.errors import ConfigError, PackhorseError
+
+if TYPE_CHECKING:
+    from packhorse.connection import Connection
+
+CAP = 10_000
+"""How far messages are counted; a table says "10,000+" beyond."""
+PAGE = 500
+
+
+class Line(Struct, frozen=True):
+    """One queue. What its broker cannot tell is None.
+
+    `oldest` is in seconds, `paused_for` too: None while `paused` means until it is resumed.
+    `capped`: a count that is as large as the cap may be larger.
+    """
+
+    connection: str
+    queue: str
+    ready: int
+    delayed: int
+    reserved: int
+    capped: bool
+    failed: int | None
+    oldest: float | None
+    paused: bool | None
+    paused_for: float | None
+
+
+@click.command()
+@click.option("--connection", metavar="NAME", help="Only this connection.")
+@json_option
+@click.pass_obj
+def queues(setup: Setup, connection: str | None, as_json: bool) -> int:
+    """Show all queues: what is ready, delayed, reserved and failed, and what is paused."""
+    app = setup.app()
+    lines: list[Line] = []
+    code = 0
+    for on in connections(app, connection):
+        try:
+            lines += look(on)
+        except ConfigError:
+            raise
+        except PackhorseError as error:  # the others can be shown all the same
+            complain(f"connection {on.name!r}: {error}")
+            code = 1
+    show(lines, as_json, with_connection=len(app.connections) > 1)
+    return code
+
+
+def look(on: "Connection", names: list[str] | None = None) -> list[Line]:
+    """The lines of these queues, or of all that hold anything and the connection's own."""
+    driver: object = on.driver
+    lists = driver if isinstance(driver, Lists) else None
+    if names is None:
+        known = lists.queues() if lists else []
+        names = sorted({*known, on.settings.queue})
+    paused = driver.paused() if isinstance(driver, Pauses) else None
+    failed = _failed(lists) if lists and isinstance(driver, KeepsDead) else None
+    return [_line(on, name, on.driver.counts(name, CAP), lists, failed, paused) for name in names]
+
+
+def _line(
+    on: "Connection",
+    name: str,
+    counts: Counts,
+    lists: Lists | None,
+    failed: "Counter[str] | None",
+    paused: dict[str, float | None] | None,
+) -> Line:
+    return Line(
+        connection=on.name,
+        queue=name,
+        ready=counts.ready,
+        delayed=counts.delayed,
+        reserved=counts.reserved,
+        capped=counts.capped,
+        failed=None if failed is None else failed[name],
+        oldest=lists.oldest(name) if lists else None,
+        paused=None if paused is None else name in paused,
+        paused_for=(paused or {}).get(name),
+    )
+
+
+def _failed(lists: Lists) -> "Counter[str]":
+    """How many failed jobs each queue has, as far as the newest `CAP` of all tell."""
+    found: Counter[str] = Counter()
+    after = None
+    while found.total() < CAP and (page := lists.list(None, "dead", PAGE, after)):
+        found.update(listed.message.queue for listed in page)
+        after = page[-1].message.id
+    return found
+
+
+def show(lines: list[Line], as_json: bool, *, with_connection: bool) -> None:
+    """Prints the lines, as a table or as JSON."""
+    if as_json:
+        print_json(lines)
+        return
+    columns = ["queue", "ready", "delayed", "reserved", "failed", "oldest", "paused"]
+    rows = [_cells(line) for line in lines]
+    if with_connection:
+        columns = ["connection", *columns]
+        rows = [[line.connection, *cells] for line, cells in zip(lines, rows, strict=True)]
+    table(columns, rows, right=columns[-6:-1])
+
+
+def _cells(line: Line) -> list[str]:
+    counts = Counts(line.ready, line.delayed, line.reserved, line.capped)
+    paused = {None: "?", False: "", True: "yes"}[line.paused]
+    if line.paused and line.paused_for is not None:
+        paused = f"for {span(line.paused_for)} more"
+    failed = "?" if line.failed is None else number(line.failed)
+    return [line.queue, *shown(counts, CAP), failed, span(line.oldest), paused]

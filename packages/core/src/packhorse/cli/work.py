@@ -1,0 +1,172 @@
+"""`packhorse work`: a worker in this process."""
+
+import os
+import sys
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, NoReturn, TypedDict, Unpack
+
+import click
+
+from packhorse.cli.durations import duration
+from packhorse.cli.output import complain, for_a_person
+from packhorse.cli.setup import Setup
+from packhorse.errors import ConnectionLost
+
+if TYPE_CHECKING:
+    from packhorse.cli.voice import Style
+    from packhorse.options import OptionSet
+    from packhorse.worker.worker import Report, Worker
+
+WHOLE = click.IntRange(min=1)
+
+
+class Flags(TypedDict):
+    """The options of the command."""
+
+    connection: str | None
+    queues: str | None
+    concurrency: int
+    modules: tuple[str, ...]
+    tries: int | None
+    timeout: float | None
+    backoff: str | None
+    sleep: float
+    rest: float
+    max_jobs: int | None
+    max_time: float | None
+    max_memory: int | None
+    once: bool
+    stop_when_empty: bool
+    stop_when_empty_for: float | None
+    grace: float
+    name: str | None
+    as_json: bool
+    quiet: bool
+
+
+@click.command()
+@click.option("--connection", metavar="NAME", help="The connection; else the default one.")
+@click.option(
+    "--queues",
+    "--queue",
+    metavar="A,B",
+    help="Queues, the most preferred first; else the connection's own.",
+)
+@click.option(
+    "--concurrency", type=WHOLE, default=8, show_default=True, help="Jobs at once, of each kind."
+)
+@click.option("--import", "modules", multiple=True, metavar="MODULE", help="A module with jobs.")
+@click.option("--tries", type=click.IntRange(min=0), help="For jobs that say none; 0: no limit.")
+@click.option("--timeout", type=duration, help="For jobs that say none; 0: none.")
+@click.option("--backoff", metavar="S[,S…]", help="Seconds, for jobs that say none: 5, or 1,5,30.")
+@click.option(
+    "--sleep", type=duration, default="5", show_default=True, help="The longest wait for a job."
+)
+@click.option(
+    "--rest", type=duration, default="0", show_default=True, help="A pause after each job."
+)
+@click.option("--max-jobs", type=WHOLE, metavar="N", help="Stop after so many jobs.")
+@click.option("--max-time", type=duration, help="Stop after so long.")
+@click.option("--max-memory", type=WHOLE, metavar="MB", help="Stop, with exit code 12, above it.")
+@click.option("--once", is_flag=True, help="Run one job, if there is one, and stop.")
+@click.option("--stop-when-empty", is_flag=True, help="Stop when nothing is ready.")
+@click.option("--stop-when-empty-for", type=duration, help="Stop when nothing came for so long.")
+@click.option(
+    "--grace",
+    type=duration,
+    default="30",
+    show_default=True,
+    help="How long running jobs may go on after the end was asked for.",
+)
+@click.option("--name", metavar="NAME", help="The worker's name, for people.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object a line, for programs.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing but warnings.")
+@click.pass_obj
+def work(setup: Setup, /, **flags: Unpack[Flags]) -> int:
+    """Run jobs until told to stop.
+
+    SIGTERM and Ctrl-C stop it: it takes no more jobs, lets those that run finish within --grace and
+    gives back the rest; a second one ends the waiting. On a terminal each job is a line; elsewhere
+    only what fails is, unless --json asks for all.
+    """
+    from packhorse.cli.voice import Voice
+    from packhorse.registry import names
+
+    overrides = _overrides(flags)
+    app = setup.app_with_jobs(flags["modules"])
+    worker = _worker(setup, flags, overrides)
+    voice = Voice(worker, _style(flags))
+    voice.listen(app.bus)
+    voice.started(app.connection(flags["connection"]), len(names()))
+    started = time.monotonic()
+    report = worker.run(
+        stop_when_empty=flags["stop_when_empty"] or flags["once"],
+        stop_when_empty_for=flags["stop_when_empty_for"],
+        max_jobs=1 if flags["once"] else flags["max_jobs"],
+        max_time=flags["max_time"],
+        max_memory=None if (limit := flags["max_memory"]) is None else limit * 1024 * 1024,
+    )
+    voice.stopped(report, time.monotonic() - started)
+    if report.unfinished:
+        _leave(report)
+    return report.exit_code
+
+
+def _worker(setup: Setup, flags: Flags, overrides: "OptionSet") -> "Worker":
+    """The worker, once its broker has answered or is known to be away."""
+    from packhorse.worker.worker import Worker
+
+    app = setup.app()
+    on = app.connection(flags["connection"])
+    named = [name.strip() for name in (flags["queues"] or on.settings.queue).split(",")]
+    worker = Worker(
+        app,
+        on,
+        [name for name in named if name],
+        concurrency=flags["concurrency"],
+        name=flags["name"],
+        flags=overrides,
+        sleep=flags["sleep"],
+        rest=flags["rest"],
+        grace=flags["grace"],
+    )
+    try:
+        on.driver.counts(worker.queues[0], 1)
+    except ConnectionLost as error:  # brokers come back; a wrong setting does not and is raised
+        complain(f"warning: {error}; the worker goes on trying")
+    return worker
+
+
+def _overrides(flags: Flags) -> "OptionSet":
+    """What `--tries`, `--timeout` and `--backoff` say for jobs that say nothing."""
+    from packhorse.options import NOTHING, Options, check
+
+    said: Options = {}
+    if flags["tries"] is not None:
+        said["tries"] = flags["tries"]
+    if flags["timeout"] is not None:
+        said["timeout"] = flags["timeout"]
+    if flags["backoff"] is not None:
+        said["backoff"] = _delays(flags["backoff"])
+    return check("packhorse work", said) if said else NOTHING
+
+
+def _delays(text: str) -> list[float]:
+    return [duration(part) for part in text.split(",")]
+
+
+def _style(flags: Flags) -> "Style":
+    if flags["quiet"]:
+        return "silent"
+    if flags["as_json"]:
+        return "json"
+    return "lines" if for_a_person() else "failures"
+
+
+def _leave(report: "Report") -> NoReturn:
+    """Ends the process at once: what still runs cannot be stopped, and must not run without a lease."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):
+            stream.flush()
+    os._exit(report.exit_code)
