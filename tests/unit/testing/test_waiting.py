@@ -1,12 +1,14 @@
 """`eventually` gives the answer that came, or says what it saw last."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from packhorse.testing import eventually
 
 
 def test_the_first_true_answer_is_returned() -> None:
-    answers = iter([0, [], None, "there"])
+    answers: Iterator[object] = iter([0, [], None, "there"])
     assert eventually(lambda: next(answers), every=0) == "there"
 
 
