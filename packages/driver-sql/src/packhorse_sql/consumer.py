@@ -99,15 +99,12 @@ class SqlConsumer(Consumer):
         )
 
     def _claim(self, seen: Seen, limit: int) -> list[Delivery]:
-        deadline = self._clock.monotonic() + self._lease
-        return self._database.write(
-            lambda connection: self._take(connection, seen, limit, deadline)
-        )
+        return self._database.write(lambda connection: self._take(connection, seen, limit))
 
-    def _take(
-        self, connection: sa.Connection, seen: Seen, limit: int, deadline: float
-    ) -> list[Delivery]:
+    def _take(self, connection: sa.Connection, seen: Seen, limit: int) -> list[Delivery]:
         dialect, tables = self._database.dialect, self._database.tables
+        # Within the transaction, so that waiting for it costs nothing of the lease.
+        deadline = self._clock.monotonic() + self._lease
         now = self._database.moments.now()
         until = now + span(self._lease)
         deliveries: list[Delivery] = []
@@ -156,16 +153,12 @@ class SqlConsumer(Consumer):
     def renew(self, deliveries: Sequence[Delivery]) -> list[Renewed]:
         if not deliveries:
             return []
-        deadline = self._clock.monotonic() + self._lease
-        return self._database.write(
-            lambda connection: self._renew(connection, deliveries, deadline)
-        )
+        return self._database.write(lambda connection: self._renew(connection, deliveries))
 
-    def _renew(
-        self, connection: sa.Connection, deliveries: Sequence[Delivery], deadline: float
-    ) -> list[Renewed]:
+    def _renew(self, connection: sa.Connection, deliveries: Sequence[Delivery]) -> list[Renewed]:
         sql = self._database.statements
         tokens = current(connection, sql, deliveries)
+        deadline = self._clock.monotonic() + self._lease
         until = self._database.moments.now() + span(self._lease)
         cancelled: set[int] = set()
         for packed in sql.held_rows.packed([each for each in tokens if each is not None]):

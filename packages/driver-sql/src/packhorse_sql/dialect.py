@@ -108,8 +108,6 @@ class Bell(Protocol):
 class Dialect(ABC):
     """One database, as one connection of the configuration reaches it."""
 
-    automatic: ClassVar[bool]
-    """Is the schema brought up to date without being asked?"""
     client_errors: ClassVar[tuple[type[Exception], ...]]
     """What the client library raises beside the exceptions of SQLAlchemy."""
     bell: Bell

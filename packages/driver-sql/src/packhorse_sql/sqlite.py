@@ -32,7 +32,6 @@ SYNCHRONOUS = ("full", "normal", "off")
 class Sqlite(Dialect):
     """SQLite in WAL mode."""
 
-    automatic = True
     client_errors = (sqlite3.Error,)
 
     def __init__(self, path: str, synchronous: str, lock_timeout: float) -> None:

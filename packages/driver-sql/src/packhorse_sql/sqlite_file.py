@@ -8,6 +8,7 @@ inherited connection; that is safe for a connection at rest, and from then on it
 
 import os
 import threading
+import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from contextlib import contextmanager
 from packhorse_sql.dialect import Session
 
 PATIENCE = 5.0
-"""Seconds for which a fork waits for one connection's statement to end."""
+"""Seconds for which a fork waits for statements to end."""
 
 
 class Bell:
@@ -60,10 +61,14 @@ class File:
 # Process-wide, for SQLite's locks are too, and know nothing of apps.
 _files: "weakref.WeakValueDictionary[str, File]" = weakref.WeakValueDictionary()
 _sessions: "weakref.WeakSet[Session]" = weakref.WeakSet()
-_held: list[Session] = []
-_abandoned: list[Session] = []
 _gate = threading.Lock()
 """Held while a connection is opened, and by a fork."""
+
+_taken: list[threading.Lock] = []
+"""The locks that a fork holds."""
+
+_abandoned: list[Session] = []
+"""Inherited connections that no fork could wait for."""
 
 
 def shared_file(path: str) -> File:
@@ -80,27 +85,34 @@ def opening() -> Iterator["weakref.WeakSet[Session]"]:
 
 
 def _before_fork() -> None:
-    _gate.acquire(timeout=PATIENCE)
+    deadline = time.monotonic() + PATIENCE
+    _take(_gate, deadline)
     for session in list(_sessions):
-        if session.lock.acquire(timeout=PATIENCE):
-            _held.append(session)
+        _take(session.lock, deadline)
+
+
+def _take(lock: threading.Lock, deadline: float) -> None:
+    if lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
+        _taken.append(lock)
 
 
 def _release() -> None:
-    while _held:
-        _held.pop().lock.release()
-    if _gate.locked():
-        _gate.release()
+    while _taken:
+        _taken.pop().release()
 
 
 def _after_fork_in_child() -> None:
-    # One that did not come to rest would take the child down with it: it is left alone for good.
-    _abandoned.extend(session for session in _sessions if session not in _held)
-    for session in _held:
-        session.close()
+    global _gate
+    for session in list(_sessions):
+        if session.lock in _taken:
+            session.close()
+        else:
+            # Closing it in the middle of a statement would take the child down.
+            _abandoned.append(session)
     _sessions.clear()
     _files.clear()
     _release()
+    _gate = threading.Lock()
 
 
 os.register_at_fork(

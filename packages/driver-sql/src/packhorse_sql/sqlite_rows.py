@@ -14,8 +14,9 @@ from sqlalchemy.types import TypeEngine
 
 from packhorse_sql.dialect import Columns
 
-_ROWS = 10_000
-_BYTES = 64 * 1024 * 1024
+ROWS = 10_000
+BYTES = 64 * 1024 * 1024
+"""How many rows, and how much of text and bytes, one statement takes at most."""
 
 
 class SqliteRows:
@@ -55,7 +56,7 @@ class SqliteRows:
         # A first byte keeps the blob from being empty, which SQLite's substr would take for NULL.
         blob = bytearray(1)
         for row in rows:
-            if cells and (len(cells) >= _ROWS or len(blob) >= _BYTES):
+            if cells and (len(cells) >= ROWS or len(blob) >= BYTES):
                 yield self._parameters(cells, bytes(blob))
                 cells, blob = [], bytearray(1)
             cells.append(self._cells(row, blob))
@@ -63,8 +64,8 @@ class SqliteRows:
             yield self._parameters(cells, bytes(blob))
 
     def _plain(self, rows: list[Sequence[object]]) -> Iterator[Mapping[str, object]]:
-        for start in range(0, len(rows), _ROWS):
-            yield {"rows": json.encode(rows[start : start + _ROWS]).decode()}
+        for start in range(0, len(rows), ROWS):
+            yield {"rows": json.encode(rows[start : start + ROWS]).decode()}
 
     def _cells(self, row: Sequence[object], blob: bytearray) -> list[object]:
         cells: list[object] = []

@@ -7,8 +7,11 @@ import sqlalchemy as sa
 from packhorse_sql.moments import Moments
 from packhorse_sql.schema import Tables
 
-_EVERY = 1.0
-_STEP = 1000
+EVERY = 1.0
+"""Seconds between two steps, unless there is more to do than one step takes."""
+
+STEP = 1_000
+"""Rows of a table that one step removes."""
 
 
 class Upkeep:
@@ -28,7 +31,7 @@ class Upkeep:
         meta = self._tables.meta
         connection.execute(meta.update().where(meta.c.name == "moment").values(value=now))
         more = self._purge(connection, now)
-        self._next = time.monotonic() + (0.0 if more else _EVERY)
+        self._next = time.monotonic() + (0.0 if more else EVERY)
 
     def read_moment(self, connection: sa.Connection) -> None:
         """Moves the clock on to the last moment that was written down."""
@@ -48,7 +51,7 @@ class Upkeep:
         orphans = (
             sa.select(members.c.key, members.c.member)
             .where(members.c.key.in_(over))
-            .limit(_STEP)
+            .limit(STEP)
             .subquery()
         )
         steps = (
@@ -66,12 +69,12 @@ class Upkeep:
             ),
             paused.delete().where(paused.c.until <= now),
         )
-        return max(connection.execute(step).rowcount for step in steps) >= _STEP
+        return max(connection.execute(step).rowcount for step in steps) >= STEP
 
 
 def _some(
     key: sa.Column[str] | sa.Column[bytes], condition: sa.ColumnElement[bool], order: sa.Column[int]
 ) -> sa.Select[tuple[str]] | sa.Select[tuple[bytes]]:
     """At most one step's worth of keys; wrapped, since MySQL takes no LIMIT directly inside IN."""
-    some = sa.select(key).where(condition).order_by(order).limit(_STEP).subquery()
+    some = sa.select(key).where(condition).order_by(order).limit(STEP).subquery()
     return sa.select(some.c[key.name])

@@ -1,0 +1,1 @@
+"""The SQL driver: what the shared suites cannot see."""
