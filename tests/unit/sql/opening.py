@@ -3,6 +3,8 @@
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from packhorse.clock import SYSTEM_CLOCK, Clock
@@ -56,6 +58,8 @@ def finished(process: subprocess.Popen[str], within: float = 60) -> str:
     return output
 
 
-def raw(path: Path) -> sqlite3.Connection:
+@contextmanager
+def raw(path: Path) -> Iterator[sqlite3.Connection]:
     """The same file, by the bare module."""
-    return sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        yield connection

@@ -100,14 +100,15 @@ def test_a_file_that_another_program_keeps_locked_is_lost_in_time(tmp_path: Path
     path = tmp_path / "jobs.db"
     driver = open_driver(path, lock_timeout=0.2)
     driver.send(messages(b"x"))
-    other = raw(path)
-    other.execute("BEGIN IMMEDIATE")
-    started = time.monotonic()
-    with pytest.raises(ConnectionLost, match=r"jobs\.db has been locked .* 0\.2 s.*lock_timeout"):
-        driver.send(messages(b"x"))
-    assert time.monotonic() - started < 5
-    assert driver.counts("q").ready == 1
-    other.execute("ROLLBACK")
+    with raw(path) as other:
+        other.execute("BEGIN IMMEDIATE")
+        started = time.monotonic()
+        says = r"jobs\.db has been locked .* 0\.2 s.*lock_timeout"
+        with pytest.raises(ConnectionLost, match=says):
+            driver.send(messages(b"x"))
+        assert time.monotonic() - started < 5
+        assert driver.counts("q").ready == 1
+        other.execute("ROLLBACK")
     assert driver.send(messages(b"x"))[0].state == "stored"
 
 
@@ -115,13 +116,13 @@ def test_a_lock_that_ends_in_time_is_waited_for(tmp_path: Path) -> None:
     path = tmp_path / "jobs.db"
     driver = open_driver(path)
     driver.counts("q")
-    other = raw(path)
-    other.execute("BEGIN IMMEDIATE")
-    waiting = [Running(driver.send, messages(b"x")) for _ in range(3)]
-    time.sleep(0.05)
-    assert all(each.is_alive() for each in waiting)
-    other.execute("COMMIT")
-    assert [each.answer(5)[0].state for each in waiting] == ["stored"] * 3
+    with raw(path) as other:
+        other.execute("BEGIN IMMEDIATE")
+        waiting = [Running(driver.send, messages(b"x")) for _ in range(3)]
+        time.sleep(0.05)
+        assert all(each.is_alive() for each in waiting)
+        other.execute("COMMIT")
+        assert [each.answer(5)[0].state for each in waiting] == ["stored"] * 3
 
 
 def test_a_closed_driver_says_so(tmp_path: Path) -> None:
@@ -168,11 +169,11 @@ def test_a_value_of_another_kind_stops_the_whole_call(tmp_path: Path) -> None:
 def test_any_error_of_sqlite_has_a_meaning(
     tmp_path: Path, statement: str, kind: type[PackhorseError]
 ) -> None:
-    connection = raw(tmp_path / "a.db")
-    connection.execute("CREATE TABLE t (x INTEGER PRIMARY KEY)")
-    connection.execute("INSERT INTO t VALUES (1)")
-    with pytest.raises(sqlite3.Error) as caught:
-        connection.execute(statement).fetchall()
+    with raw(tmp_path / "a.db") as connection:
+        connection.execute("CREATE TABLE t (x INTEGER PRIMARY KEY)")
+        connection.execute("INSERT INTO t VALUES (1)")
+        with pytest.raises(sqlite3.Error) as caught:
+            connection.execute(statement).fetchall()
     meaning = translate(caught.value, "/a/b.db")
     assert type(meaning) is kind
     assert "/a/b.db" in str(meaning)

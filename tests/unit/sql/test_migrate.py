@@ -16,7 +16,9 @@ NOW = len(STEPS)
 
 def versions(path: Path) -> list[tuple[int]]:
     """What the file says about itself."""
-    return raw(path).execute("SELECT value FROM packhorse_meta WHERE name = 'version'").fetchall()
+    with raw(path) as connection:
+        query = "SELECT value FROM packhorse_meta WHERE name = 'version'"
+        return connection.execute(query).fetchall()
 
 
 def test_a_fresh_file_gets_the_tables_at_its_first_use(tmp_path: Path) -> None:
@@ -38,7 +40,8 @@ def test_a_file_that_is_up_to_date_is_left_alone(tmp_path: Path) -> None:
 def test_tables_that_are_too_new_are_refused_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "jobs.db"
     open_driver(path).send(messages(b"x"))
-    raw(path).execute("UPDATE packhorse_meta SET value = 99 WHERE name = 'version'")
+    with raw(path) as connection:
+        connection.execute("UPDATE packhorse_meta SET value = 99 WHERE name = 'version'")
     with pytest.raises(ConfigError, match=r"jobs\.db .* version 99 .* upgrade packhorse-sql") as e:
         open_driver(path).send(messages(b"y"))
     assert "\n" not in str(e.value)

@@ -14,7 +14,7 @@ from packhorse_sql import sqlite_rows
 from packhorse_sql.sqlite_rows import SqliteRows
 from tests.unit.sql.opening import messages, open_driver, take
 
-ENGINE = sa.create_engine("sqlite://")
+ENGINE = sa.create_engine("sqlite://", poolclass=sa.NullPool)
 COLUMNS: dict[str, TypeEngine[Any]] = {
     "number": sa.BigInteger(),
     "text": sa.String(),

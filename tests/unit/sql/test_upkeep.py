@@ -12,7 +12,9 @@ from tests.unit.sql.opening import messages, open_driver, open_store, raw, take
 
 def count(path: Path, table: str) -> int:
     """How many rows a table has."""
-    number: int = raw(path).execute(f"SELECT count(*) FROM packhorse_{table}").fetchone()[0]
+    with raw(path) as connection:
+        query = f"SELECT count(*) FROM packhorse_{table}"
+        number: int = connection.execute(query).fetchone()[0]
     return number
 
 
