@@ -58,21 +58,23 @@ class SqlConsumer(Consumer):
 
     def reserve(self, queues: Sequence[str], limit: int, wait: float) -> Reserved:
         end = time.monotonic() + wait
+        since: tuple[int, int | None] | None = None
         while True:
-            rung = self._bell.count
-            changes = self._database.changes()
             seen = self._look(queues)
             deliveries = self._claim(seen, limit) if seen.ready and limit > 0 else []
-            waiting = not deliveries and not self._woken and not self._closed
-            if not waiting or not self._wait(end, rung, changes, seen):
+            over = deliveries or self._woken or self._closed or time.monotonic() >= end
+            if over or (since is not None and not self._wait(end, since, seen)):
                 if not deliveries:
                     self._woken = False
                 return Reserved(deliveries, self._until(seen.next), seen.paused)
+            # What happens between this and the next look is seen by either; a busy worker that
+            # never waits does without.
+            since = self._bell.count, self._database.changes()
 
     def _look(self, queues: Sequence[str]) -> Seen:
         """A read alone: an idle worker must not take the write lock."""
         sql = self._database.statements
-        now = self._database.moments.now()
+        now = self._database.now()
         rows = self._database.read(
             lambda connection: [
                 row
@@ -105,7 +107,7 @@ class SqlConsumer(Consumer):
         dialect, tables = self._database.dialect, self._database.tables
         # Within the transaction, so that waiting for it costs nothing of the lease.
         deadline = self._clock.monotonic() + self._lease
-        now = self._database.moments.now()
+        now = self._database.now()
         until = now + span(self._lease)
         deliveries: list[Delivery] = []
         for queue, state in seen.ready:
@@ -116,11 +118,12 @@ class SqlConsumer(Consumer):
             deliveries += _deliveries(dialect.claim(connection, tables, claim), claim, deadline)
         return deliveries
 
-    def _wait(self, end: float, rung: int, changes: int | None, seen: Seen) -> bool:
+    def _wait(self, end: float, since: tuple[int, int | None], seen: Seen) -> bool:
         """Waits until another look is worth it; False if there is no time left for that."""
+        rung, changes = since
         moments = [moment for moment in (seen.next, seen.resumes) if moment is not None]
         next_moment = min(moments, default=None)
-        now, changed = self._database.moments.now, self._database.changes
+        now, changed = self._database.now, self._database.changes
         with self._bell.heard(rung) as heard:
             while (left := end - time.monotonic()) > 0:
                 tick = min(TICK, left)
@@ -135,7 +138,7 @@ class SqlConsumer(Consumer):
     def _until(self, moment: int | None) -> float | None:
         if moment is None:
             return None
-        return max(0.0, seconds(moment - self._database.moments.now()))
+        return max(0.0, seconds(moment - self._database.now()))
 
     def settle(self, outcomes: Sequence[Outcome]) -> list[Settled]:
         if not outcomes:
@@ -144,7 +147,7 @@ class SqlConsumer(Consumer):
             if isinstance(outcome, Done | Dead) and outcome.follow:
                 refuse_unsupported(outcome.follow)
         # Later by one, since what is retried now goes behind what was sent in the same microsecond.
-        now = partial(self._database.moments.now, later_by=1)
+        now = partial(self._database.now, later_by=1)
         sql = self._database.statements
         answers = self._database.write(lambda connection: settle(connection, sql, outcomes, now()))
         self._bell.ring()
@@ -159,7 +162,7 @@ class SqlConsumer(Consumer):
         sql = self._database.statements
         tokens = current(connection, sql, deliveries)
         deadline = self._clock.monotonic() + self._lease
-        until = self._database.moments.now() + span(self._lease)
+        until = self._database.now() + span(self._lease)
         cancelled: set[int] = set()
         for packed in sql.held_rows.packed([each for each in tokens if each is not None]):
             connection.execute(sql.renew, {"until": until, **packed})

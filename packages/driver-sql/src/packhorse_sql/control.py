@@ -24,7 +24,7 @@ class Control(Listing, Cancels, Clears, Pauses, KeepsDead):
 
     def cancel(self, ids: Sequence[UUID]) -> list[Literal["marked", "leased", "gone"]]:
         messages, rows = self._database.tables.messages, self._database.statements.id_rows
-        now = self._database.moments.now()
+        now = self._database.now()
         find = sa.select(messages.c.id, messages.c.state).join_from(
             rows.source, messages, messages.c.id == rows.c.id
         )
@@ -56,7 +56,7 @@ class Control(Listing, Cancels, Clears, Pauses, KeepsDead):
     def _clear(self, queue: str | None, state: State, older_than: float | None) -> int:
         table, conditions = self._in(state)
         if older_than is not None:
-            conditions.append(table.c.moment <= self._database.moments.now() - span(older_than))
+            conditions.append(table.c.moment <= self._database.now() - span(older_than))
         names = [queue]
         if queue is None:
             names = [*self._database.read(lambda connection: self._queues(connection, table))]
@@ -78,7 +78,7 @@ class Control(Listing, Cancels, Clears, Pauses, KeepsDead):
         self, table: sa.Table, chosen: sa.ColumnElement[bool], packed: Mapping[str, object] = {}
     ) -> int:
         """Removes rows for good; their ids stay known for as long as they asked for."""
-        known, now = self._database.tables.known, self._database.moments.now()
+        known, now = self._database.tables.known, self._database.now()
         kept = sa.select(table.c.id, table.c.once + now).where(chosen, table.c.once > 0)
         remember = self._database.dialect.replacing(known, ["id", "until"], kept)
         remove = table.delete().where(chosen)
@@ -91,7 +91,7 @@ class Control(Listing, Cancels, Clears, Pauses, KeepsDead):
 
     def pause(self, queue: str, for_: float | None = None) -> None:
         paused = self._database.tables.paused
-        until = None if for_ is None else self._database.moments.now() + span(for_)
+        until = None if for_ is None else self._database.now() + span(for_)
         row = sa.select(sa.literal(queue), sa.literal(until, sa.BigInteger()))
         statement = self._database.dialect.replacing(paused, ["queue", "until"], row)
         self._database.write(lambda connection: connection.execute(statement))
@@ -103,7 +103,7 @@ class Control(Listing, Cancels, Clears, Pauses, KeepsDead):
         self._database.dialect.bell.ring()
 
     def paused(self) -> dict[str, float | None]:
-        paused, now = self._database.tables.paused, self._database.moments.now()
+        paused, now = self._database.tables.paused, self._database.now()
         query = sa.select(paused.c.queue, paused.c.until).where(
             sa.or_(paused.c.until.is_(None), paused.c.until > now)
         )
@@ -112,7 +112,7 @@ class Control(Listing, Cancels, Clears, Pauses, KeepsDead):
 
     def revive(self, messages: Sequence[Message]) -> list[Sent]:
         refuse_unsupported(messages)
-        sql, now = self._database.statements, self._database.moments.now
+        sql, now = self._database.statements, self._database.now
         if not messages:
             return []
         answers = self._database.write(lambda connection: revive(connection, sql, messages, now()))

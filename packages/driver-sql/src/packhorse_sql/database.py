@@ -30,8 +30,8 @@ class Database:
         self.dialect = dialect
         self.tables = tables(prefix)
         self.statements = statements(prefix, type(dialect))
-        self.moments = Moments(setup.clock)
-        self._upkeep = Upkeep(self.tables, self.moments)
+        self._moments = Moments(setup.clock)
+        self._upkeep = Upkeep(self.tables, self._moments)
         self._foreign: tuple[type[Exception], ...] = (
             sa.exc.SQLAlchemyError,
             *dialect.client_errors,
@@ -58,6 +58,13 @@ class Database:
         module, _, name = DIALECTS[url.scheme].partition(":")
         dialect: type[Dialect] = getattr(import_module(module), name)
         return cls(dialect.open(url, setup), prefix, setup)
+
+    def now(self, later_by: int = 0) -> int:
+        """The present moment by the clock that all users of the database share."""
+        if not self._ready:
+            with self._session():
+                pass  # the first connection reads the last moment that was handed out
+        return self._moments.now(later_by)
 
     def read(self, work: Callable[[sa.Connection], T]) -> T:
         """Runs work that only reads; it may be run more than once."""
@@ -134,7 +141,7 @@ class Database:
     def after_fork(self) -> None:
         """In a forked child: begins anew, without harm to the parent's connections."""
         self.dialect.after_fork(list(self._sessions))
-        self.moments.after_fork()
+        self._moments.after_fork()
         self._start()
 
     def close(self) -> None:

@@ -47,7 +47,7 @@ class SqlDriver(Control, Rescues, Migrates, Driver):
         refuse_unsupported(messages)
         if not messages:
             return []
-        sql, now = self._database.statements, self._database.moments.now
+        sql, now = self._database.statements, self._database.now
         answers = self._database.write(lambda connection: send(connection, sql, messages, now()))
         self._database.dialect.bell.ring()
         return answers
@@ -57,7 +57,7 @@ class SqlDriver(Control, Rescues, Migrates, Driver):
 
     def counts(self, queue: str, cap: int = 10_000) -> Counts:
         messages = self._database.tables.messages
-        now = self._database.moments.now()
+        now = self._database.now()
 
         def count(*conditions: sa.ColumnElement[bool]) -> sa.ScalarSelect[int]:
             some = sa.select(messages.c.seq).where(messages.c.queue == queue, *conditions)

@@ -22,7 +22,7 @@ class Listing(Lists):
         self, queue: str | None, state: State, limit: int, after: UUID | None = None
     ) -> builtins.list[Listed]:
         table, conditions = self._in(state)
-        now = self._database.moments.now()
+        now = self._database.now()
 
         def work(connection: sa.Connection) -> builtins.list[tuple[tuple[int, int], Listed]]:
             place = self._place(connection, state, after)
@@ -42,7 +42,7 @@ class Listing(Lists):
 
     def get(self, ids: Sequence[UUID]) -> builtins.list[Listed | None]:
         rows = self._database.statements.id_rows
-        now = self._database.moments.now()
+        now = self._database.now()
 
         def work(connection: sa.Connection) -> dict[bytes, Listed]:
             return {
@@ -70,7 +70,7 @@ class Listing(Lists):
 
     def oldest(self, queue: str) -> float | None:
         messages = self._database.tables.messages
-        now = self._database.moments.now()
+        now = self._database.now()
         query = sa.select(sa.func.min(messages.c.moment)).where(
             messages.c.queue == queue, messages.c.state == WAITING, messages.c.moment <= now
         )
@@ -95,7 +95,7 @@ class Listing(Lists):
 
     def _in(self, state: State) -> tuple[sa.Table, builtins.list[sa.ColumnElement[bool]]]:
         """The table that holds a state, and what tells it from the table's others."""
-        tables, now = self._database.tables, self._database.moments.now()
+        tables, now = self._database.tables, self._database.now()
         messages = tables.messages
         conditions: dict[State, builtins.list[sa.ColumnElement[bool]]] = {
             "waiting": [messages.c.state == WAITING, messages.c.moment <= now],
