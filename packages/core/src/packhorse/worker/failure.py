@@ -1,6 +1,7 @@
 """An exception as it is kept: type, message and traceback, cut to size, the first and the last four."""
 
 import traceback
+from types import TracebackType
 
 from packhorse.wire.envelope import Failure
 
@@ -18,7 +19,7 @@ def failure(error: BaseException, attempt: int, at: float, worker: str) -> Failu
         else f"{kind.__module__}.{kind.__qualname__}"
     )
     message = _head(_text(error), LIMIT // 4)
-    lines = "".join(traceback.format_exception(kind, error, error.__traceback__, limit=-30))
+    lines = "".join(traceback.format_exception(kind, error, _own(error.__traceback__), limit=-30))
     return Failure(attempt, name, message, _tail(lines, LIMIT - LIMIT // 4), at, worker)
 
 
@@ -26,6 +27,18 @@ def keep(failures: tuple[Failure, ...], new: Failure) -> tuple[Failure, ...]:
     """The failures with one more: the first and the last four stay."""
     every = (*failures, new)
     return every if len(every) <= FIRST + LAST else (*every[:FIRST], *every[-LAST:])
+
+
+def _own(trace: TracebackType | None) -> TracebackType | None:
+    """A traceback from the first frame that is not the core's: how the handler was called is no news."""
+    first = trace
+    while first is not None and _is_core(first):
+        first = first.tb_next
+    return first or trace
+
+
+def _is_core(trace: TracebackType) -> bool:
+    return str(trace.tb_frame.f_globals.get("__name__", "")).startswith("packhorse.")
 
 
 def _text(error: BaseException) -> str:
