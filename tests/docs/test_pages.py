@@ -6,13 +6,17 @@
 """
 
 import os
+import re
+import shlex
 import sys
 from pathlib import Path
 from types import ModuleType
 
+import click
 import pytest
 
 from packhorse import Packhorse, current
+from packhorse.cli import main
 from tests.docs.pages import PAGES, ROOT, blocks
 
 
@@ -41,3 +45,34 @@ def test_the_python_of_a_page_runs(page: Path, monkeypatch: pytest.MonkeyPatch) 
     finally:
         for app in [value for value in vars(module).values() if isinstance(value, Packhorse)]:
             app.close()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.usefixtures("newcomer")
+def test_the_commands_of_a_page_exist(page: Path) -> None:
+    text = page.read_text()
+    shown = [line for block in blocks(page, "console") for line in block.text.splitlines()]
+    commands = [line.removeprefix("$ ") for line in shown if line.startswith("$ packhorse ")]
+    commands += re.findall(r"`(packhorse [^`…]+)`", text)
+    for command in commands:
+        check(shlex.split(command)[1:], command)
+
+
+def check(words: list[str], whole: str) -> None:
+    """Fails for a command or an option that the command line does not have."""
+    if words[0].isupper():
+        return  # a placeholder
+    command: click.Command = main
+    context = click.Context(main, info_name="packhorse")
+    options = {*names(command, context)}
+    while words and isinstance(command, click.Group) and not words[0].startswith("-"):
+        found = command.get_command(context, words.pop(0))
+        assert found is not None, f"there is no command: {whole}"
+        command, context = found, click.Context(found, parent=context)
+        options |= names(command, context)
+    unknown = [word for word in words if word.startswith("-") and word not in options]
+    assert not unknown, f"{unknown} in: {whole}"
+
+
+def names(command: click.Command, context: click.Context) -> set[str]:
+    return {name for one in command.get_params(context) for name in one.opts}
