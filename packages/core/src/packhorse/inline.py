@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import msgspec
 
+from packhorse.current import choose, unchoose
 from packhorse.driver.message import Delivery, Message
 from packhorse.driver.outcome import Dead, Retry
 from packhorse.errors import PackhorseError, UnknownJob
@@ -29,8 +30,17 @@ if TYPE_CHECKING:
 def run_inline(app: "Packhorse", connection: "Connection", message: Message) -> object:
     """The result of a message's handler; raises what its last attempt raised.
 
-    An `async def` job runs on an event loop of its own, so this must not be called on one.
+    An `async def` job runs on an event loop of its own, so this must not be called on one. What the
+    job dispatches goes through `app`.
     """
+    token = choose(app)
+    try:
+        return _attempts(app, connection, message)
+    finally:
+        unchoose(token)
+
+
+def _attempts(app: "Packhorse", connection: "Connection", message: Message) -> object:
     site = Site(
         "inline",
         connection,

@@ -22,8 +22,16 @@ class LoopRunner:
     that call runs in a helper thread, because `failed` is ordinary code and may block.
     """
 
-    def __init__(self, hand: Hand, concurrency: int, rest: float, finished: Finished) -> None:
+    def __init__(
+        self,
+        hand: Hand,
+        concurrency: int,
+        rest: float,
+        context: contextvars.Context,
+        finished: Finished,
+    ) -> None:
         self._hand = hand
+        self._context = context
         self._concurrency = concurrency
         self._rest = rest
         self._finished = finished
@@ -66,7 +74,7 @@ class LoopRunner:
             if self._hand.claim(execution):
                 # A context of its own: what one job sets is not seen by the next.
                 task = asyncio.Task(
-                    self._run(execution), loop=self._loop, context=contextvars.Context()
+                    self._run(execution), loop=self._loop, context=self._context.copy()
                 )
                 self._tasks.add(task)
                 task.add_done_callback(self._over)

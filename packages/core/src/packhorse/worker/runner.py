@@ -1,5 +1,6 @@
 """Runs `def` jobs on a pool of threads, and interrupts those that run past their time-out."""
 
+import contextvars
 import ctypes
 import queue
 import threading
@@ -18,12 +19,21 @@ Finished = Callable[[Execution, Verdict], None]
 class ThreadRunner:
     """Up to `concurrency` threads that take executions in the order of their submission.
 
-    `finished` is called in the thread that ran the job. Threads start when they are first needed
-    and are daemons: code that cannot be stopped must not keep the process from ending.
+    Each runs in a copy of `context`, where the worker's app is the current one. `finished` is called
+    in the thread that ran the job. Threads start when they are first needed and are daemons: code
+    that cannot be stopped must not keep the process from ending.
     """
 
-    def __init__(self, hand: Hand, concurrency: int, rest: float, finished: Finished) -> None:
+    def __init__(
+        self,
+        hand: Hand,
+        concurrency: int,
+        rest: float,
+        context: contextvars.Context,
+        finished: Finished,
+    ) -> None:
         self._hand = hand
+        self._context = context
         self._concurrency = concurrency
         self._rest = rest
         self._finished = finished
@@ -35,7 +45,8 @@ class ThreadRunner:
         self._ready.put(execution)
         if len(self._threads) < self._concurrency:
             name = f"packhorse-run-{len(self._threads)}"
-            thread = threading.Thread(target=self._work, name=name, daemon=True)
+            run = self._context.copy().run
+            thread = threading.Thread(target=run, args=(self._work,), name=name, daemon=True)
             self._threads.append(thread)
             thread.start()
 

@@ -1,5 +1,6 @@
 """`Worker`: one process's worker on one connection; builds the parts, watches them, winds them up."""
 
+import contextvars
 import logging
 import os
 import secrets
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from packhorse import events
+from packhorse.current import choose
 from packhorse.errors import ConfigError
 from packhorse.options import NOTHING, OptionSet
 from packhorse.worker.attempt import Verdict
@@ -220,8 +222,11 @@ class _Parts:
         companion = Companion.of(connection, worker.name)
         self.settler = Settler(self.site, self.consumer, self.hand, companion, worker.troubled)
         self.keeper = Keeper(self.consumer, self.hand, lease, self.settler.put, worker.troubled)
-        self.threads = ThreadRunner(self.hand, worker.concurrency, worker._rest, self._finished)
-        self.loop = LoopRunner(self.hand, worker.concurrency, worker._rest, self._finished)
+        context = contextvars.Context()
+        context.run(choose, app)  # what a job dispatches goes through the app that runs it
+        runner = (self.hand, worker.concurrency, worker._rest, context, self._finished)
+        self.threads = ThreadRunner(*runner)
+        self.loop = LoopRunner(*runner)
         self.fetcher = Fetcher(
             self.site,
             self.consumer,
