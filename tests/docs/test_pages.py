@@ -76,3 +76,12 @@ def check(words: list[str], whole: str) -> None:
 
 def names(command: click.Command, context: click.Context) -> set[str]:
     return {name for one in command.get_params(context) for name in one.opts}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_into_a_page_finds_its_heading(page: Path) -> None:
+    for target, anchor in re.findall(r"\]\(([^):#]*)#([^)]+)\)", page.read_text()):
+        there = page.parent / target if target else page
+        headings = re.findall(r"^#+ (.*)$", there.read_text(), re.MULTILINE)
+        anchors = [re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings]
+        assert anchor in anchors, f"{target}#{anchor}"
