@@ -72,7 +72,8 @@ class ThreadRunner:
         execution.stop = slot.interrupt
         execution.started = time.monotonic()
         self._hand.start(execution)
-        ending = slot.run(execution)
+        # A context of its own: what one job sets is not seen by the next.
+        ending = self._context.copy().run(slot.run, execution)
         execution.duration = time.monotonic() - execution.started
         tell_attempted(execution, ending)
         return execution.conclude(ending)

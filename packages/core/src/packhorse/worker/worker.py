@@ -76,6 +76,8 @@ class Worker:
         rest: float = 0.0,
         grace: float = 30.0,
     ) -> None:
+        if isinstance(queues, str):
+            raise ConfigError(f"queues={queues!r} is one name; give a list: [{queues!r}]")
         if concurrency < 1:
             raise ConfigError(f"concurrency={concurrency} must be 1 or more")
         self._app = app
