@@ -6,14 +6,14 @@ python examples/middleware.py
 import asyncio
 import contextvars
 import time
-from collections.abc import Generator
+from collections.abc import Iterator
 
 from packhorse import JobContext, Packhorse, job
 
 app = Packhorse("memory://")
 tenant = contextvars.ContextVar("tenant", default="nobody")
 
-Around = Generator[None, object, None]
+Around = Iterator[None]
 
 
 def timed(ctx: JobContext) -> Around:

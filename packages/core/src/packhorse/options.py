@@ -1,7 +1,7 @@
 """A job's options: their names and types, how they are checked, and who wins over whom."""
 
 import difflib
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypedDict
 
@@ -14,8 +14,8 @@ from packhorse.errors import JobDefinitionError, Unsupported
 if TYPE_CHECKING:
     from packhorse.context import JobContext
 
-Middleware = Callable[["JobContext"], Generator[object, object, object]]
-"""A generator function; `yield` is where the job runs."""
+Middleware = Callable[["JobContext"], Iterator[object]]
+"""A generator function (`-> Iterator[None]`, or any `Generator`); `yield` is where the job runs."""
 
 Moment = float | timedelta | datetime
 """Seconds from now, or a moment (a naive datetime is local time)."""

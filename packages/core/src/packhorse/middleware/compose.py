@@ -4,8 +4,8 @@ A middleware runs up to its `yield`, the handler runs, and the rest of the middl
 the handler's result as the value of `yield`, or with its exception thrown in there.
 """
 
-from collections.abc import Callable, Generator, Sequence
-from typing import Generic, TypeVar
+from collections.abc import Callable, Generator, Iterator, Sequence
+from typing import Generic, TypeVar, cast
 
 T = TypeVar("T")
 
@@ -16,12 +16,10 @@ class Onion(Generic[T]):
     def __init__(self) -> None:
         self._entered: list[Generator[object, object, object]] = []
 
-    def enter(
-        self, middleware: Sequence[Callable[[T], Generator[object, object, object]]], subject: T
-    ) -> bool:
+    def enter(self, middleware: Sequence[Callable[[T], Iterator[object]]], subject: T) -> bool:
         """Runs each up to its `yield`; False if one returned before, so that the handler is skipped."""
         for around in middleware:
-            generator = around(subject)
+            generator = cast("Generator[object, object, object]", around(subject))
             try:
                 asked = next(generator)
             except StopIteration:

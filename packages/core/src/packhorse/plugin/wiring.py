@@ -4,7 +4,7 @@ Installed means available, named in the settings means active: drivers and store
 serializers and codecs by name, everything else by the plugin's name in `plugins`.
 """
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 StoreFactory = Callable[[Url, DriverSetup], Store]
 Listener = Callable[["Event"], None]
-Dispatching = Callable[[Sequence["Push"]], Generator[object, object, object]]
+Dispatching = Callable[[Sequence["Push"]], Iterator[object]]
 ServiceFactory = Callable[["Packhorse"], specs.Service]
 Check = Callable[["Packhorse"], Sequence[specs.CheckResult]]
 
