@@ -1,5 +1,6 @@
 """Where a connection's dead messages lie: with its driver, or in its store where the broker keeps none."""
 
+import builtins
 import struct
 import time
 from abc import ABC, abstractmethod
@@ -29,10 +30,10 @@ class Graveyard(ABC):
     def list(self, queue: str | None, limit: int, after: UUID | None = None) -> list[Listed]: ...
 
     @abstractmethod
-    def get(self, ids: Sequence[UUID]) -> "list[Listed | None]": ...
+    def get(self, ids: Sequence[UUID]) -> "builtins.list[Listed | None]": ...
 
     @abstractmethod
-    def revive(self, messages: Sequence[Message]) -> "list[Sent]": ...
+    def revive(self, messages: Sequence[Message]) -> "builtins.list[Sent]": ...
 
     @abstractmethod
     def forget(self, ids: Sequence[UUID]) -> int: ...
@@ -64,14 +65,16 @@ class DriverGraveyard(Graveyard):
         self._keeps = connection.able(KeepsDead, "keep failed jobs")
         self._clears = connection.able(Clears, "remove failed jobs")
 
-    def list(self, queue: str | None, limit: int, after: UUID | None = None) -> list[Listed]:
+    def list(
+        self, queue: str | None, limit: int, after: UUID | None = None
+    ) -> builtins.list[Listed]:
         return self._lists.list(queue, "dead", limit, after)
 
-    def get(self, ids: Sequence[UUID]) -> "list[Listed | None]":
+    def get(self, ids: Sequence[UUID]) -> "builtins.list[Listed | None]":
         found = self._lists.get(ids)
         return [one if one is not None and one.state == "dead" else None for one in found]
 
-    def revive(self, messages: Sequence[Message]) -> "list[Sent]":
+    def revive(self, messages: Sequence[Message]) -> "builtins.list[Sent]":
         return self._keeps.revive(messages)
 
     def forget(self, ids: Sequence[UUID]) -> int:
@@ -128,8 +131,10 @@ class StoreGraveyard(Graveyard):
         """Which of these are dead already."""
         return set(self._read(ids))
 
-    def list(self, queue: str | None, limit: int, after: UUID | None = None) -> list[Listed]:
-        found: list[Listed] = []
+    def list(
+        self, queue: str | None, limit: int, after: UUID | None = None
+    ) -> builtins.list[Listed]:
+        found: builtins.list[Listed] = []
         members = self._members()
         border = None if after is None else self._read([after]).get(after)
         if after is not None and border is not None:
@@ -144,11 +149,11 @@ class StoreGraveyard(Graveyard):
                 break
         return found[:limit]
 
-    def get(self, ids: Sequence[UUID]) -> "list[Listed | None]":
+    def get(self, ids: Sequence[UUID]) -> "builtins.list[Listed | None]":
         found = self._read(ids)
         return [_listed(id, found[id]) if id in found else None for id in ids]
 
-    def revive(self, messages: Sequence[Message]) -> "list[Sent]":
+    def revive(self, messages: Sequence[Message]) -> "builtins.list[Sent]":
         there = self._read([message.id for message in messages])
         sent = self._driver.send([one for one in messages if one.id in there])
         self.forget([answer.id for answer in sent if answer.state == "stored"])
@@ -181,7 +186,7 @@ class StoreGraveyard(Graveyard):
             removed += self.forget([UUID(bytes=_MEMBER.unpack(one)[1]) for one in page])
         return removed
 
-    def _members(self) -> "list[bytes]":
+    def _members(self) -> "builtins.list[bytes]":
         value = self._store.read([self._prefix])[0]
         return sorted(value, reverse=True) if isinstance(value, frozenset) else []
 
