@@ -26,6 +26,12 @@ BODY_TTL = 14 * 86_400.0
 _COUNT = struct.Struct(">I")
 
 
+class _Rewritten(Delivery, frozen=True):
+    """A delivery whose body came from the store; `counted` are the deliveries before that was written."""
+
+    counted: int = 0
+
+
 class Companion:
     """The store behind a broker that keeps no dead messages, or cannot rewrite a body.
 
@@ -60,8 +66,8 @@ class Companion:
                 dead.append((outcome.delivery, outcome.record))
                 outcome = Done(outcome.delivery, outcome.follow)
             elif isinstance(outcome, Retry) and self._rewrites:
-                counted = _COUNT.pack(outcome.delivery.deliveries) + outcome.body
-                groups.append(Group([Put(self._key(id), counted, BODY_TTL)]))
+                counted = _COUNT.pack(_counted(outcome.delivery))
+                groups.append(Group([Put(self._key(id), counted + outcome.body, BODY_TTL)]))
             if isinstance(outcome, Done | Dead) and self._rewrites:
                 groups.append(Group([Delete(self._key(id))]))
             told.append(outcome)
@@ -92,9 +98,14 @@ def _rewritten(delivery: Delivery, kept: bytes | None) -> Delivery:
     if kept is None:
         return delivery
     (counted,) = _COUNT.unpack_from(kept)
-    return msgspec.structs.replace(
-        delivery,
-        message=msgspec.structs.replace(delivery.message, body=kept[_COUNT.size :]),
+    fields = msgspec.structs.asdict(delivery) | {
+        "message": msgspec.structs.replace(delivery.message, body=kept[_COUNT.size :]),
         # Counted since the message was last written, and it was written when this stood in the store.
-        deliveries=max(1, delivery.deliveries - counted),
-    )
+        "deliveries": max(1, delivery.deliveries - counted),
+    }
+    return _Rewritten(**fields, counted=counted)
+
+
+def _counted(delivery: Delivery) -> int:
+    """How many deliveries the broker has counted, this one included."""
+    return delivery.deliveries + (delivery.counted if isinstance(delivery, _Rewritten) else 0)

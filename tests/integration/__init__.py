@@ -1,0 +1,1 @@
+"""Whole workers, with real threads, processes and files."""

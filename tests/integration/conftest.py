@@ -1,0 +1,63 @@
+"""The brokers that workers are tried on, and the apps that speak to them."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from packhorse import Packhorse
+from packhorse.testing import Recorder
+from tests.integration.journal import journal
+
+LIKE = ("cluster", "sqs", "sqs-fifo", "beanstalkd")
+MEMORY = pytest.param("memory://", id="memory")
+SQLITE = pytest.param("sqlite", id="sqlite", marks=pytest.mark.backend("sqlite"))
+EVERYWHERE = [MEMORY, *(pytest.param(f"memory://?like={name}", id=name) for name in LIKE), SQLITE]
+
+
+class MakeApp(Protocol):
+    """Makes an app on the broker under test; keywords are settings."""
+
+    def __call__(self, *, lease: float = 30.0, unknown_job_limit: int = 10) -> Packhorse: ...
+
+
+@pytest.fixture(autouse=True)
+def _fresh_journal() -> None:
+    journal.clear()
+
+
+@pytest.fixture(params=EVERYWHERE)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The broker under test; a test that is for some brokers alone parametrises it anew."""
+    given: str = request.param
+    return f"sqlite:///{tmp_path}/jobs.db" if given == "sqlite" else given
+
+
+@pytest.fixture
+def make_app(url: str) -> Iterator[Callable[..., Packhorse]]:
+    made: list[Packhorse] = []
+
+    def make(*, lease: float = 30.0, unknown_job_limit: int = 10) -> Packhorse:
+        made.append(Packhorse(url, lease=lease, unknown_job_limit=unknown_job_limit).__enter__())
+        return made[-1]
+
+    yield make
+    for app in reversed(made):
+        app.__exit__()
+
+
+@pytest.fixture
+def app(make_app: MakeApp) -> Packhorse:
+    """An app on the broker under test, with a lease that no test outlives."""
+    return make_app()
+
+
+@pytest.fixture
+def heard(app: Packhorse) -> Recorder:
+    """What the app tells, from its beginning."""
+    from packhorse import events
+
+    recorder = Recorder()
+    app.on(events.Event)(recorder)
+    return recorder
