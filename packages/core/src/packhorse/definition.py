@@ -3,14 +3,18 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, Struct
 
 from packhorse.errors import InvalidPayload, JobDefinitionError
-from packhorse.options import Middleware, OptionSet
+from packhorse.options import Middleware, OptionSet, check
 from packhorse.wire.serializer import JSON, Serializer
+from packhorse.wire.types import decode_custom, encode_custom
 
 if TYPE_CHECKING:
     from packhorse.context import JobContext
@@ -80,16 +84,10 @@ class Definition:
         """The arguments as they travel; raises `InvalidPayload` for what does not fit the annotations."""
         try:
             data = serializer.encode(arguments)
-            if validate:
-                self.decode(data, serializer)
-        except (TypeError, ValueError, OverflowError, RecursionError) as error:
-            raise InvalidPayload(
-                f"job {self.name}: the arguments cannot be sent: {error}"
-            ) from error
-        if validate and b"null" in data and _has_nan(msgspec.to_builtins(arguments, enc_hook=repr)):
-            raise InvalidPayload(
-                f"job {self.name}: the arguments hold a NaN or an infinity, which JSON cannot carry"
-            )
+        except Exception as error:  # a type's own way of writing may raise anything
+            raise self._unfit(error) from error
+        if validate:
+            self._check_sent(arguments, data, serializer)
         return data
 
     def decode(self, data: bytes, serializer: Serializer = JSON) -> Struct:
@@ -99,21 +97,67 @@ class Definition:
             if decode is None:
                 decode = self._decoders[serializer.name] = serializer.decoder(self._arguments())
             return decode(data)
-        except (ValueError, TypeError, RecursionError) as error:
+        except NameError as error:
+            raise unresolved(self.name, error) from None
+        except Exception as error:  # a type's own way of reading may raise anything
             raise InvalidPayload(f"job {self.name}: wrong arguments: {error}") from error
 
     def option(self, name: str, arguments: Struct) -> Any:
-        """An option of this job: the method's answer, the keyword's value or UNSET."""
+        """An option of this job: the method's answer, the keyword's value or UNSET.
+
+        Raises `JobDefinitionError` for an answer that is none, and what the method raises. A method
+        that answers None leaves it to the keyword.
+        """
         method = self.methods.get(name)
-        return getattr(self.options, name) if method is None else method(arguments)
+        if method is None:
+            return getattr(self.options, name)
+        answer = method(arguments)
+        if answer is None:
+            return getattr(self.options, name)
+        return getattr(check(f"job {self.name}, {name}()", {name: answer}), name)
 
     def middleware(self, arguments: Struct) -> Sequence[Middleware]:
         """What the job wants round its handler, outermost first."""
         found = self.option("middleware", arguments)
         return () if found is UNSET else tuple(found)
 
+    def _check_sent(self, arguments: Struct, data: bytes, serializer: Serializer) -> None:
+        """Raises `InvalidPayload` where the job would not get what is sent.
+
+        What is read back as it was is right. The rest is looked at closely: JSON has no NaN, and a
+        text may have been bytes or a date.
+        """
+        wrong: InvalidPayload | None = None
+        try:
+            if self.decode(data, serializer) == arguments:
+                return
+        except InvalidPayload as error:
+            wrong = error
+        plain = _plain(arguments)
+        if serializer.name == JSON.name and _has_nan(plain):
+            raise InvalidPayload(
+                f"job {self.name}: the arguments hold a NaN or an infinity, which JSON cannot carry"
+            )
+        if wrong is not None:
+            raise wrong
+        try:
+            msgspec.convert(plain, self._arguments(), dec_hook=decode_custom)
+        except Exception as error:
+            raise self._unfit(error) from error
+
+    def _unfit(self, error: Exception) -> InvalidPayload:
+        return InvalidPayload(f"job {self.name}: the arguments cannot be sent: {error}")
+
     def __repr__(self) -> str:
         return f"<job {self.name}>"
+
+
+def unresolved(job: str, error: NameError) -> JobDefinitionError:
+    """What to raise when an annotation names something that does not exist."""
+    return JobDefinitionError(
+        f"job {job}: an annotation needs {error.name!r}, which does not exist when the job is used; "
+        "define or import it in the job's module, and not only for type checkers"
+    )
 
 
 def msgspec_fields(arguments: type[Struct]) -> list[tuple[str, object]]:
@@ -122,6 +166,14 @@ def msgspec_fields(arguments: type[Struct]) -> list[tuple[str, object]]:
 
     hints = typing.get_type_hints(arguments, include_extras=True)
     return [(name, hints[name]) for name in arguments.__struct_fields__]
+
+
+def _plain(arguments: Struct) -> object:
+    """The arguments as JSON has them, but with bytes, dates and the like still apart from text."""
+    return msgspec.to_builtins(arguments, builtin_types=_APART, enc_hook=encode_custom)
+
+
+_APART = (bytes, bytearray, datetime, date, time, timedelta, UUID, Decimal)
 
 
 def _has_nan(value: object) -> bool:

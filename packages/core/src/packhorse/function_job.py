@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from packhorse.context import JobContext, detached
-from packhorse.definition import Definition
+from packhorse.definition import Definition, unresolved
 from packhorse.errors import InvalidPayload, JobDefinitionError
 from packhorse.options import NOTHING, Options, OptionSet, check, merge
 from packhorse.pending import Pending
@@ -81,6 +81,8 @@ class FunctionJob(Generic[P, C, R]):
             arguments = self._bind(*args, **kwargs)
         except TypeError as error:
             raise InvalidPayload(f"job {self.definition.name}: {error}") from None
+        except NameError as error:
+            raise unresolved(self.definition.name, error) from None
         return Pending(self.definition, arguments, self._overrides)
 
     def __repr__(self) -> str:

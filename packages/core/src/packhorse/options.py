@@ -1,9 +1,10 @@
 """A job's options: their names and types, how they are checked, and who wins over whom."""
 
 import difflib
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
@@ -120,7 +121,9 @@ RUN = frozenset(
 """Options that are read when the job runs; as overrides of one message they travel with it."""
 FIXED = frozenset({"name", "aliases", "middleware"})
 """Options that belong to the job, not to one message."""
-_NOT_NEGATIVE = ("delay", "tries", "timeout", "max_losses", "keep_result")
+_NOT_NEGATIVE = frozenset({"delay", "tries", "timeout", "max_losses", "keep_result"})
+_MOMENTS = frozenset({"retry_until", "expires"})
+_TEXTS = frozenset({"name", "aliases", "queue", "connection", "tags", "codecs", "group"})
 _NOT_YET = {
     "isolate": "running a job in a process of its own",
     "keep_result": "keeping results",
@@ -150,29 +153,50 @@ def check(owner: str, given: Mapping[str, object], *, message: bool = False) -> 
         options = msgspec.convert(values, OptionSet)
     except msgspec.ValidationError as error:
         raise JobDefinitionError(f"{owner}: wrong option: {error}") from None
-    _check_ranges(owner, options)
+    for name in values:
+        wrong = _wrong(name, getattr(options, name))
+        if wrong:
+            raise JobDefinitionError(f"{owner}: {name}={getattr(options, name)!r} {wrong}")
+    if options.at_most_once is True and options.tries not in (UNSET, 1):
+        raise JobDefinitionError(f"{owner}: at_most_once=True allows no tries={options.tries!r}")
     return options
 
 
-def _check_ranges(owner: str, options: OptionSet) -> None:
-    for name in _NOT_NEGATIVE:
-        value = getattr(options, name)
-        if value is not UNSET and not 0 <= value < float("inf"):
-            raise JobDefinitionError(f"{owner}: {name}={value!r} must be a number from 0 up")
-    for name in ("retry_until", "expires"):
-        value = getattr(options, name)
-        if value is not UNSET and not isinstance(value, int | float | timedelta | datetime):
-            raise JobDefinitionError(
-                f"{owner}: {name}={value!r} must be seconds, a timedelta or a datetime"
-            )
-    if options.at_most_once is True and options.tries not in (UNSET, 1):
-        raise JobDefinitionError(f"{owner}: at_most_once=True allows no tries={options.tries!r}")
-    backoff = options.backoff
-    delays = backoff if isinstance(backoff, tuple) else (backoff,)
-    if backoff == () or any(
-        isinstance(d, int | float) and not 0 <= d < float("inf") for d in delays
-    ):
-        raise JobDefinitionError(f"{owner}: backoff={backoff!r} must be seconds from 0 up")
+def _wrong(name: str, value: Any) -> str:
+    """What is wrong with a value that has the right type; "" if nothing is."""
+    if value is UNSET:
+        return ""
+    if name in _NOT_NEGATIVE and not 0 <= value < math.inf:
+        return "must be a number from 0 up"
+    if name in _MOMENTS and not _is_moment(value):
+        return "must be seconds, a timedelta or a datetime"
+    if name in _TEXTS:
+        texts = (value,) if isinstance(value, str) else value
+        if not all(map(_is_text, texts)):
+            return "must be text that is not empty and holds no lone surrogates"
+    if name == "backoff":
+        return _wrong_backoff(value)
+    return ""
+
+
+def _wrong_backoff(value: "float | tuple[float, ...] | Exponential") -> str:
+    if isinstance(value, Exponential):
+        fine = 0 <= value.base < math.inf and 0 <= value.cap < math.inf and 0 <= value.jitter <= 1
+        return "" if fine else "must have base and cap from 0 up and jitter from 0 to 1"
+    delays = value if isinstance(value, tuple) else (value,)
+    if not delays or not all(0 <= delay < math.inf for delay in delays):
+        return "must be seconds from 0 up"
+    return ""
+
+
+def _is_moment(value: object) -> bool:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return math.isfinite(value)
+    return isinstance(value, timedelta | datetime)
+
+
+def _is_text(value: str) -> bool:
+    return bool(value) and not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def merge(base: OptionSet, over: OptionSet) -> OptionSet:

@@ -25,9 +25,18 @@ def unregistered(annotation: object) -> list[str]:
     return found
 
 
+_BY_CLASS = (
+    msgspec.inspect.StructType,
+    msgspec.inspect.DataclassType,
+    msgspec.inspect.TypedDictType,
+    msgspec.inspect.NamedTupleType,
+)
+"""Types that may hold themselves."""
+
+
 def _walk(node: object, seen: frozenset[type] = frozenset()) -> Iterator[object]:
     yield node
-    if isinstance(node, msgspec.inspect.StructType | msgspec.inspect.DataclassType):
+    if isinstance(node, _BY_CLASS):
         if node.cls in seen:
             return
         seen |= {node.cls}

@@ -7,11 +7,9 @@ import msgspec
 from msgspec import UNSET, Raw, Struct
 
 from packhorse.definition import Definition
-from packhorse.errors import InvalidPayload
-from packhorse.options import RUN, OptionSet
+from packhorse.errors import InvalidPayload, JobDefinitionError
+from packhorse.options import RUN, OptionSet, check
 from packhorse.worker.attempt import Policy
-
-_OVERRIDES = msgspec.json.Decoder(OptionSet)
 
 
 class Policies:
@@ -69,6 +67,7 @@ class Policies:
 def read_overrides(job: str, overrides: Mapping[str, Raw]) -> OptionSet:
     """Overrides out of a message; raises `InvalidPayload` for what are no options."""
     try:
-        return _OVERRIDES.decode(msgspec.json.encode(overrides))
-    except ValueError as error:
+        given = msgspec.json.decode(msgspec.json.encode(overrides))
+        return check("the message", given, message=True)
+    except (ValueError, RecursionError, JobDefinitionError) as error:
         raise InvalidPayload(f"job {job}: wrong options in the message: {error}") from error
