@@ -57,6 +57,8 @@ def _attempts(app: "Packhorse", connection: "Connection", message: Message) -> o
             execution.started = time.monotonic()
             ending = _run(execution)
             execution.duration = time.monotonic() - execution.started
+            if isinstance(ending.error, KeyboardInterrupt):
+                raise ending.error  # whoever runs this here wants it to end
             verdict = execution.conclude(ending)
             tell_attempted(execution, ending)
         settlement = close(execution, verdict)

@@ -14,11 +14,14 @@ from packhorse.errors import MaxAttemptsExceeded, PackhorseError
 from packhorse.wire.envelope import Death, Envelope, Failure
 from packhorse.wire.seal import recount, seal
 from packhorse.worker.attempt import Again, Bury, Verdict
-from packhorse.worker.failure import failure, keep
+from packhorse.worker.failure import LIMIT, failure, head, keep
 
 if TYPE_CHECKING:
     from packhorse.wire.codec import Codec
     from packhorse.worker.execution import Execution, Site
+
+LONGEST = 1e9
+"""Seconds for which a job may be put back: over thirty years, and a number that any broker can add."""
 
 _log = logging.getLogger("packhorse.worker")
 
@@ -81,7 +84,7 @@ def give_back(execution: "Execution") -> Settlement:
 def _shortened(delay: float, can: Capabilities) -> float:
     """A delay that the broker can do: late is lost, so what is too long for it comes sooner."""
     longest = can.max_lease_total if can.rewrite == "none" else can.max_delay
-    return delay if longest is None else min(delay, longest)
+    return min(delay, LONGEST if longest is None else longest)
 
 
 def _call_failed(execution: "Execution", verdict: Bury) -> None:
@@ -90,8 +93,6 @@ def _call_failed(execution: "Execution", verdict: Bury) -> None:
         return
     try:
         hook(execution.fresh_arguments(), verdict.error or PackhorseError(verdict.reason))
-    except KeyboardInterrupt:
-        raise
     except BaseException:  # even an exit: it would end the runner
         _log.exception(
             "job %s %s: its failed() raised", execution.envelope.job, execution.delivery.message.id
@@ -133,7 +134,9 @@ def _record(
         attempt = 1 if envelope is None else envelope.failed + 1
         failures = keep(failures, failure(verdict.error, attempt, now, site.worker))
     queue = delivery.message.queue
-    death = Death(verdict.reason, site.connection.name, queue, site.worker, now, failures)
+    death = Death(
+        head(verdict.reason, LIMIT), site.connection.name, queue, site.worker, now, failures
+    )
     id = delivery.message.id
     if envelope is None:
         return seal(death, (), id=id, job="", at=now)

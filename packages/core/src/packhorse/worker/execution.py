@@ -23,6 +23,7 @@ from packhorse.wire.codec import Codec
 from packhorse.wire.envelope import Body, Envelope
 from packhorse.wire.seal import arguments, open_body
 from packhorse.worker.attempt import Bury, Ending, Facts, Finish, Policy, Verdict, after, before
+from packhorse.worker.failure import text_of
 from packhorse.worker.policy import Policies
 
 if TYPE_CHECKING:
@@ -118,8 +119,9 @@ class Execution:
             )
         except PackhorseError as error:
             return Bury(str(error), error)
-        except Exception as error:  # a method of the user's job raised
-            return Bury(f"an option of job {envelope.job} could not be computed: {error}", error)
+        except BaseException as error:  # a method of the user's job raised
+            reason = f"an option of job {envelope.job} could not be computed: {text_of(error)}"
+            return Bury(reason, error)
         self.facts = Facts(delivery.reserved_at, envelope.failed, lost, body.until, body.expires)
         self.context = JobContext(
             delivery.message.id,
@@ -148,8 +150,6 @@ class Execution:
             if middleware:
                 return self._run_through(middleware)
             self.result = self.definition.run(context, self.arguments)
-        except KeyboardInterrupt:
-            raise
         except BaseException as error:
             return self.ending(error)
         finally:
@@ -193,8 +193,8 @@ class Execution:
         facts = msgspec.structs.replace(self.facts, now=self.facts.now + self.duration)
         try:
             return after(facts, self.policy, ending, random.random())
-        except Exception as error:  # a backoff method of the user's job raised
-            return Bury(f"the backoff of job {self.envelope.job} raised: {error}", error)
+        except BaseException as error:  # a backoff method of the user's job raised
+            return Bury(f"the backoff of job {self.envelope.job} raised: {text_of(error)}", error)
 
     def _middleware(self) -> tuple[Middleware, ...]:
         own = self.definition.middleware(self.arguments)

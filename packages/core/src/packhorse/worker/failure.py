@@ -18,7 +18,7 @@ def failure(error: BaseException, attempt: int, at: float, worker: str) -> Failu
         if kind.__module__ == "builtins"
         else f"{kind.__module__}.{kind.__qualname__}"
     )
-    message = _head(_text(error), LIMIT // 4)
+    message = head(text_of(error), LIMIT // 4)
     lines = "".join(traceback.format_exception(kind, error, _own(error.__traceback__), limit=-30))
     return Failure(attempt, name, message, _tail(lines, LIMIT - LIMIT // 4), at, worker)
 
@@ -41,10 +41,11 @@ def _is_core(trace: TracebackType) -> bool:
     return str(trace.tb_frame.f_globals.get("__name__", "")).startswith("packhorse.")
 
 
-def _text(error: BaseException) -> str:
+def text_of(error: BaseException) -> str:
+    """What an exception says, whatever its `__str__` does."""
     try:
         return str(error)
-    except Exception as broken:  # an exception whose __str__ raises must not stop the worker
+    except BaseException as broken:
         return f"<no text: its __str__ raised {type(broken).__name__}>"
 
 
@@ -52,7 +53,8 @@ def _clean(text: str) -> bytes:
     return text.encode("utf-8", "backslashreplace")  # lone surrogates cannot travel as JSON
 
 
-def _head(text: str, limit: int) -> str:
+def head(text: str, limit: int) -> str:
+    """The first `limit` bytes of a text, in characters that can travel."""
     data = _clean(text)
     return data[:limit].decode("utf-8", "ignore") + ("…" if len(data) > limit else "")
 

@@ -1,10 +1,13 @@
 """What a worker has in hand: every delivery from its reservation to its settlement."""
 
+import logging
 import threading
 from collections.abc import Callable
 
 from packhorse.worker.execution import Execution
 from packhorse.worker.plan import Load, mean_duration
+
+_log = logging.getLogger("packhorse.worker")
 
 
 class Hand:
@@ -46,6 +49,15 @@ class Hand:
             self.held.pop(token, None)
             self.started.pop(token, None)
         self.room.set()
+
+    def give_up(self, execution: Execution) -> None:
+        """Called where an exception is handled that leaves no outcome to settle: a broken codec, a bug."""
+        _log.exception(
+            "job %s %s: what became of it cannot be told, its lease will run out",
+            execution.envelope.job,
+            execution.delivery.message.id,
+        )
+        self.drop([execution.delivery.token])
 
     def count(self, durations: list[float]) -> None:
         """So many more jobs have run, for so many seconds each."""

@@ -84,6 +84,15 @@ class LoopRunner:
         self._fill()
 
     async def _run(self, execution: Execution) -> None:
+        try:
+            await self._attempt(execution)
+        except BaseException:
+            if not self._ending:
+                self._hand.give_up(execution)
+        if self._rest:
+            await asyncio.sleep(self._rest)
+
+    async def _attempt(self, execution: Execution) -> None:
         verdict = execution.prepare()
         if verdict is None:
             tell_running(execution)
@@ -101,8 +110,6 @@ class LoopRunner:
             await asyncio.to_thread(self._finished, execution, verdict)
         else:
             self._finished(execution, verdict)
-        if self._rest:
-            await asyncio.sleep(self._rest)
 
     def _cancel(self, task: "asyncio.Task[None] | None") -> Callable[[Execution], None]:
         def stop(execution: Execution) -> None:

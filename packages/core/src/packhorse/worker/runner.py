@@ -60,7 +60,10 @@ class ThreadRunner:
         while (execution := self._ready.get()) is not None:
             if not self._hand.claim(execution):
                 continue
-            self._finished(execution, self._run(slot, execution))
+            try:
+                self._finished(execution, self._run(slot, execution))
+            except BaseException:
+                self._hand.give_up(execution)
             if self._rest:
                 time.sleep(self._rest)
 
