@@ -13,7 +13,10 @@ RUNS = 3
 
 
 def rows() -> Iterator[Row]:
-    with tempfile.TemporaryDirectory() as folder, Packhorse(f"sqlite:///{folder}/backlog.db") as app:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Packhorse(f"sqlite:///{folder}/backlog.db") as app,
+    ):
         short = [_drain(app, SHORT) for _ in range(RUNS)]
         long = [_drain(app, LONG) for _ in range(RUNS)]
         again = [_drain(app, SHORT, fresh=True) for _ in range(RUNS)]
