@@ -1,11 +1,12 @@
 """How failed jobs look: as a table, as a story, as JSON."""
 
+import time
 from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
-from packhorse.cli.output import moment, stamp, table
+from packhorse.cli.output import moment, one_line, span, stamp, table
 from packhorse.errors import PackhorseError
 
 if TYPE_CHECKING:
@@ -13,11 +14,19 @@ if TYPE_CHECKING:
 
 
 def as_table(found: "list[FailedJob]") -> None:
-    """One line a job: which, where, when and why."""
+    """One line a job: which, where, how long ago and why."""
+    now = time.time()
     rows = [
-        [str(one.id), one.job or "?", one.queue, moment(one.failed_at), _why(one)] for one in found
+        [
+            str(one.id),
+            one.job or "?",
+            one.queue,
+            span(max(0.0, now - one.failed_at)),
+            one_line(why(one)),
+        ]
+        for one in found
     ]
-    table(["id", "job", "queue", "failed at", "reason"], rows)
+    table(["id", "job", "queue", "age", "reason"], rows)
 
 
 def story(one: "FailedJob") -> None:
@@ -29,7 +38,7 @@ def story(one: "FailedJob") -> None:
         ("queue", f"{one.queue} on {one.connection}"),
         ("failed", f"{moment(one.failed_at)}{worker}"),
         ("reason", one.reason),
-        ("arguments", _arguments(one)),
+        ("arguments", arguments_text(one)),
     ]
     for name, text in lines:
         click.echo(f"{name:<10} {text}")
@@ -56,12 +65,13 @@ def facts(one: "FailedJob") -> dict[str, object]:
     }
 
 
-def _why(one: "FailedJob") -> str:
+def why(one: "FailedJob") -> str:
+    """The last failure in a line; of a job that never ran, the reason of its end."""
     last = one.failures[-1] if one.failures else None
     return f"{last.type}: {last.message}" if last else one.reason
 
 
-def _arguments(one: "FailedJob") -> str:
+def arguments_text(one: "FailedJob") -> str:
     """The arguments of a message that no codec sealed; what was sealed stays so."""
     from packhorse.wire.envelope import Body
     from packhorse.wire.seal import arguments, open_body, open_envelope

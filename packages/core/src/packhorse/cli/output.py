@@ -4,7 +4,8 @@ import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from shutil import get_terminal_size
+from typing import TYPE_CHECKING, Literal
 
 import click
 import msgspec
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from packhorse.driver.message import Counts
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+
+FOLDED = 24
+"""A column's least width where it is folded."""
 
 
 def complain(text: str) -> None:
@@ -47,14 +52,14 @@ def in_colour() -> bool:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> None:
-    """A table: fitted to a terminal, or whole and aligned for a file or pipe.
+    """A table, its cells aligned and never cut; `right` names the columns of numbers.
 
-    `right` names the columns of numbers; the last column gives way where a terminal is narrow.
+    On a terminal the last column is folded where that leaves it room enough.
     """
-    if for_a_person():
-        _fitted(columns, rows, right)
-        return
     widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
+    if for_a_person() and _foldable(widths):
+        _folded(columns, rows, right)
+        return
     for row in (columns, *rows):
         cells = [
             cell.rjust(width) if name in right else cell.ljust(width)
@@ -63,19 +68,20 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence
         click.echo("  ".join(cells).rstrip())
 
 
-def _fitted(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str]) -> None:
+def _foldable(widths: Sequence[int]) -> bool:
+    narrow = min(widths[-1], FOLDED)
+    return sum(widths[:-1]) + 2 * len(widths) + narrow <= get_terminal_size().columns
+
+
+def _folded(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     grid = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for name in columns:
-        grid.add_column(
-            name,
-            justify="right" if name in right else "left",
-            no_wrap=name != columns[-1],
-            overflow="fold",
-        )
+        justify: Literal["left", "right"] = "right" if name in right else "left"
+        grid.add_column(name, justify=justify, no_wrap=name != columns[-1], overflow="fold")
     for row in rows:
         grid.add_row(*(Text(cell) for cell in row))
     Console().print(grid)
@@ -92,23 +98,20 @@ def stamp(at: float) -> datetime:
 
 
 def span(seconds: float | None) -> str:
-    """A duration in the two largest units that matter: "850 ms", "4.2 s", "3m 20s", "2d 4h"."""
+    """A duration in the one or two units that matter: "80 µs", "850 ms", "4.2 s", "3m 20s", "2d 4h"."""
     if seconds is None:
         return ""
-    if seconds < 1:
-        return f"{seconds * 1000:.3g} ms"
     if seconds < 60:
-        return f"{seconds:.3g} s"
+        size, unit = (1, "s") if seconds >= 1 else (1e-3, "ms") if seconds >= 1e-3 else (1e-6, "µs")
+        few = seconds / size
+        return f"{few:.1f}".removesuffix(".0") + f" {unit}" if few < 100 else f"{few:.0f} {unit}"
     whole = int(seconds)
-    for size, unit, below, smaller in (
-        (86400, "d", 3600, "h"),
-        (3600, "h", 60, "m"),
-        (60, "m", 1, "s"),
-    ):
-        if whole >= size:
-            rest = whole % size // below
-            return f"{whole // size}{unit} {rest}{smaller}" if rest else f"{whole // size}{unit}"
-    return f"{whole}s"
+    size, unit, below, smaller = next(each for each in _UNITS if whole >= each[0])
+    rest = whole % size // below
+    return f"{whole // size}{unit} {rest}{smaller}" if rest else f"{whole // size}{unit}"
+
+
+_UNITS = ((86400, "d", 3600, "h"), (3600, "h", 60, "m"), (60, "m", 1, "s"))
 
 
 def number(count: int, cap: int | None = None) -> str:

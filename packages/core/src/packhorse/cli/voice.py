@@ -110,7 +110,7 @@ class Voice:
         more += [f"{self._retried:,} retried"] if self._retried else []
         more += [f"{report.unfinished:,} still running"] if report.unfinished else []
         self._line(
-            f"stopped, {REASONS[report.reason]}: ran {counted(report.jobs, 'job')} in "
+            f"stopped, {REASONS[report.reason]}: {counted(report.jobs, 'attempt')} in "
             f"{span(seconds)}{''.join(', ' + each for each in more)}"
         )
 
