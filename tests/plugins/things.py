@@ -1,11 +1,12 @@
 """What the throwaway plugins of these tests declare."""
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
 
+from packhorse.dispatch import Push
 from packhorse.plugin import CheckResult, Codec, Serializer
 from packhorse.store.memory import MemoryStore
 
@@ -76,7 +77,8 @@ def inner(ctx: object) -> Generator[None]:
     yield
 
 
-def stamp(messages: object) -> None: ...
+def stamp(pushes: Sequence[Push]) -> Iterator[None]:
+    yield
 
 
 def listen(event: object) -> None: ...
