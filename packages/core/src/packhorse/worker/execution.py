@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
-from packhorse.context import JobContext, enter, leave
+from packhorse.context import Fail, JobContext, enter, leave
 from packhorse.definition import Definition
 from packhorse.driver.message import Delivery
 from packhorse.errors import JobTimedOut, PackhorseError
@@ -182,12 +182,12 @@ class Execution:
             )
             stopped.__traceback__ = error.__traceback__
             return Ending(stopped, timed_out=True, wish=wish)
-        return Ending(error, wish=wish, skipped=skipped)
+        return Ending(error, self.timed_out and _was_stopped(error), wish, skipped)
 
     def conclude(self, ending: Ending) -> Verdict:
         """What follows from how the run ended."""
-        if self.cancelled and isinstance(ending.error, asyncio.CancelledError):
-            return Finish("cancelled")
+        if self.cancelled and ending.error is not None and not isinstance(ending.wish, Fail):
+            return Finish("cancelled")  # it was told to end, and however it did so is no failure
         if ending is _RETURNED:
             return _DONE
         facts = msgspec.structs.replace(self.facts, now=self.facts.now + self.duration)
@@ -219,6 +219,15 @@ class Execution:
         except BaseException as raised:
             error = raised
         return self.ending(onion.leave(self.result, error), skipped)
+
+
+def _was_stopped(error: BaseException | None) -> bool:
+    """Whether an exception is what a handler made of being stopped."""
+    for _ in range(100):  # a chain may be a ring
+        if error is None or isinstance(error, TimeUp | asyncio.CancelledError):
+            break
+        error = error.__cause__ or error.__context__
+    return isinstance(error, TimeUp | asyncio.CancelledError)
 
 
 _DONE = Finish("done")
