@@ -1,7 +1,7 @@
 """`JobContext`: what a running job knows of itself, and what it may ask for."""
 
 import contextvars
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -11,8 +11,6 @@ from packhorse.ids import new_id
 
 if TYPE_CHECKING:
     import logging
-
-    pass
 
 _current: contextvars.ContextVar["JobContext"] = contextvars.ContextVar("packhorse_job")
 
@@ -120,6 +118,15 @@ class JobContext:
 def detached(job: str) -> JobContext:
     """A context for a job that is called like a function: nothing it asks for has an effect."""
     return JobContext(new_id(), job, queue="", connection="")
+
+
+def is_context(annotation: object, names: Mapping[str, object]) -> bool:
+    """Whether an annotation says `JobContext`, be it as text or under another of a module's `names`."""
+    if not isinstance(annotation, str):
+        return annotation is JobContext
+    # What is imported for type checkers alone can only be told by its name.
+    found = names.get(annotation)
+    return found is JobContext or (found is None and annotation.split(".")[-1] == "JobContext")
 
 
 enter = _current.set

@@ -1,5 +1,6 @@
 """What packhorse knows of one job: its name, options and arguments, and how to run it."""
 
+import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -150,6 +151,14 @@ class Definition:
 
     def __repr__(self) -> str:
         return f"<job {self.name}>"
+
+
+def refuse_generator(owner: str, handler: Callable[..., object]) -> None:
+    """Raises `JobDefinitionError` for a handler with a `yield`: calling it would run nothing."""
+    if inspect.isgeneratorfunction(handler) or inspect.isasyncgenfunction(handler):
+        raise JobDefinitionError(
+            f"{owner}: a generator cannot be a job, nobody would iterate it; return instead of yield"
+        )
 
 
 def unresolved(job: str, error: NameError) -> JobDefinitionError:

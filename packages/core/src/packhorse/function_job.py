@@ -4,13 +4,14 @@ import functools
 import inspect
 import typing
 from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, Unpack, overload
 
 import msgspec
 from msgspec import Struct
 
-from packhorse.context import JobContext, detached
-from packhorse.definition import Definition, unresolved
+from packhorse.context import JobContext, detached, is_context
+from packhorse.definition import Definition, refuse_generator, unresolved
 from packhorse.errors import InvalidPayload, JobDefinitionError
 from packhorse.options import NOTHING, Options, OptionSet, check, merge
 from packhorse.pending import Pending
@@ -134,24 +135,25 @@ class Decorator(typing.Protocol):
 def _make(function: Callable[..., Any], options: dict[str, Any]) -> FunctionJob[Any, Any, Any]:
     if not inspect.isfunction(function):
         raise JobDefinitionError(f"@job takes a function, not {function!r}")
+    refuse_generator(f"job {function.__module__}.{function.__qualname__}", function)
     origin = f"{function.__module__}.{function.__qualname__}"
     chosen = check(f"job {origin}", options)
     name = chosen.name or default_name(function.__module__, function.__qualname__)
     signature = inspect.signature(function)
     parameters = list(signature.parameters.values())
-    wants_context = bool(parameters) and _is_context(name, parameters[0])
+    scope = inspect.unwrap(function).__globals__
+    wants_context = _wants_context(name, parameters, scope)
     if wants_context:
         parameters = parameters[1:]
-    for parameter in parameters:
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            raise JobDefinitionError(
-                f"job {name}: parameter {parameter} cannot travel by name; take a list or a dict instead"
-            )
+    _check_parameters(name, parameters, scope)
     simple = all(p.kind is p.POSITIONAL_OR_KEYWORD for p in parameters)
 
     @functools.cache
     def arguments() -> type[Struct]:
-        hints = typing.get_type_hints(function, include_extras=True)
+        # The context and the result do not travel, so their annotations need not be there.
+        said = {p.name: p.annotation for p in parameters if p.annotation is not p.empty}
+        part = SimpleNamespace(__annotations__=said)
+        hints = typing.get_type_hints(part, scope, include_extras=True)
         fields = [
             (p.name, hints.get(p.name, Any), _default(p))
             if p.default is not p.empty
@@ -183,20 +185,33 @@ def _make(function: Callable[..., Any], options: dict[str, Any]) -> FunctionJob[
     return FunctionJob(function, definition, bind, wants_context)
 
 
-def _is_context(name: str, first: inspect.Parameter) -> bool:
-    annotation = first.annotation
-    if annotation is JobContext or annotation in ("JobContext", "packhorse.JobContext"):
+def _wants_context(name: str, parameters: list[inspect.Parameter], scope: dict[str, Any]) -> bool:
+    first = parameters[0] if parameters else None
+    if first is None or first.kind not in (first.POSITIONAL_ONLY, first.POSITIONAL_OR_KEYWORD):
+        return False
+    if is_context(first.annotation, scope):
         return True
-    if annotation in (first.empty, object, Any) and first.kind in (
-        first.POSITIONAL_ONLY,
-        first.POSITIONAL_OR_KEYWORD,
-    ):
+    if first.annotation in (first.empty, object, Any):
         # A type checker takes such a parameter for the context and drops it from dispatch().
         raise JobDefinitionError(
             f"job {name}: annotate the first parameter {first.name!r} "
             "(JobContext, or the type of the argument)"
         )
     return False
+
+
+def _check_parameters(
+    name: str, parameters: list[inspect.Parameter], scope: dict[str, Any]
+) -> None:
+    for parameter in parameters:
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            raise JobDefinitionError(
+                f"job {name}: parameter {parameter} cannot travel by name; take a list or a dict instead"
+            )
+        if is_context(parameter.annotation, scope):
+            raise JobDefinitionError(
+                f"job {name}: the JobContext {parameter.name!r} must be the first parameter, before any *"
+            )
 
 
 def _default(parameter: inspect.Parameter) -> Any:

@@ -1,12 +1,13 @@
 """`Job`: a class that can be dispatched; its annotated names are the payload."""
 
 import inspect
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack, dataclass_transform
 
 from msgspec import Struct
 
-from packhorse.context import JobContext
-from packhorse.definition import Definition
+from packhorse.context import is_context
+from packhorse.definition import Definition, refuse_generator
 from packhorse.errors import JobDefinitionError
 from packhorse.options import FIXED, NAMES, Options, check
 from packhorse.pending import Pending
@@ -22,7 +23,7 @@ class _JobMeta(type(Struct)):  # type: ignore[misc]
     """Takes the options off the class keywords, checks the class and registers it."""
 
     def __new__(
-        meta, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **keywords: Any
+        meta, name: str, bases: tuple[type, ...], namespace: dict[str, Any], /, **keywords: Any
     ) -> Any:
         options = {key: keywords.pop(key) for key in list(keywords) if key not in _STRUCT_KEYWORDS}
         cls = super().__new__(meta, name, bases, namespace, **keywords)
@@ -52,7 +53,6 @@ if TYPE_CHECKING:
         def __init_subclass__(cls, **options: Unpack[Options]) -> None: ...
 
 else:
-
     # A field that the class does not have (any more) must not be dropped without a word.
     class _JobBase(Struct, metaclass=_JobMeta, forbid_unknown_fields=True):
         pass
@@ -117,13 +117,16 @@ def _define(cls: type, namespace: dict[str, Any], options: dict[str, Any]) -> No
         }
     cls._options = inherited | options  # type: ignore[attr-defined]
     chosen = check(owner, cls._options)  # type: ignore[attr-defined]
-    handle = getattr(cls, "handle", None)
+    handle = inspect.getattr_static(cls, "handle", None)
     if handle is None:
         return
+    if not inspect.isfunction(handle):
+        raise JobDefinitionError(f"{owner}: handle must be an ordinary method, def handle(self)")
+    refuse_generator(owner, handle)
     methods = {
-        name: getattr(cls, name)
-        for name in _BY_METHOD
-        if name not in fields and inspect.isfunction(getattr(cls, name, None))
+        name: method
+        for name in sorted(_BY_METHOD - fields)
+        if (method := _method(owner, cls, name)) is not None
     }
     cls.definition = Definition(  # type: ignore[attr-defined]
         chosen.name or default_name(cls.__module__, cls.__qualname__),
@@ -133,9 +136,19 @@ def _define(cls: type, namespace: dict[str, Any], options: dict[str, Any]) -> No
         _runner(owner, handle),
         is_async=inspect.iscoroutinefunction(handle),
         methods=methods,
-        on_failed=getattr(cls, "failed", None),
+        on_failed=_method(owner, cls, "failed"),
     )
     register(cls.definition)  # type: ignore[attr-defined]
+
+
+def _method(owner: str, cls: type, name: str) -> Callable[..., Any] | None:
+    """A method that packhorse calls; raises `JobDefinitionError` for what only looks like one."""
+    found = inspect.getattr_static(cls, name, None)
+    if found is None:
+        return None
+    if not inspect.isfunction(found) or inspect.iscoroutinefunction(found):
+        raise JobDefinitionError(f"{owner}: {name} must be an ordinary method, def {name}(self, …)")
+    return found
 
 
 def _check_names(owner: str, fields: set[str], namespace: dict[str, Any]) -> None:
@@ -144,7 +157,7 @@ def _check_names(owner: str, fields: set[str], namespace: dict[str, Any]) -> Non
             raise JobDefinitionError(
                 f"{owner}: a field cannot be called {field!r}, a method of Job"
             )
-    annotated = namespace.get("__annotations__", {})
+    annotated = fields & namespace.get("__annotations__", {}).keys()
     for name, value in namespace.items():
         if name.startswith("_") or name in annotated or callable(value):
             continue
@@ -165,7 +178,7 @@ def _runner(owner: str, handle: Any) -> Any:
     parameters = list(inspect.signature(handle).parameters.values())
     if len(parameters) == 1:
         return lambda context, job: job.handle()
-    if len(parameters) == 2 and parameters[1].annotation in (JobContext, "JobContext"):
+    if len(parameters) == 2 and is_context(parameters[1].annotation, handle.__globals__):
         return lambda context, job: job.handle(context)
     raise JobDefinitionError(
         f"{owner}: handle takes nothing but self and, if it likes, a JobContext annotated as such"
