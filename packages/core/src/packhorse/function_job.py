@@ -135,10 +135,10 @@ class Decorator(typing.Protocol):
 def _make(function: Callable[..., Any], options: dict[str, Any]) -> FunctionJob[Any, Any, Any]:
     if not inspect.isfunction(function):
         raise JobDefinitionError(f"@job takes a function, not {function!r}")
-    refuse_generator(f"job {function.__module__}.{function.__qualname__}", function)
-    origin = f"{function.__module__}.{function.__qualname__}"
+    origin = default_name(function.__module__, function.__qualname__)
+    refuse_generator(f"job {origin}", function)
     chosen = check(f"job {origin}", options)
-    name = chosen.name or default_name(function.__module__, function.__qualname__)
+    name = chosen.name or origin
     signature = inspect.signature(function)
     parameters = list(signature.parameters.values())
     scope = inspect.unwrap(function).__globals__

@@ -105,7 +105,8 @@ def pending(job: "Job | Pending[Any]") -> Pending[Any]:
 
 
 def _define(cls: type, namespace: dict[str, Any], options: dict[str, Any]) -> None:
-    owner = f"job {cls.__module__}.{cls.__qualname__}"
+    origin = default_name(cls.__module__, cls.__qualname__)
+    owner = f"job {origin}"
     fields = set(cls.__struct_fields__)  # type: ignore[attr-defined]
     _check_names(owner, fields, namespace)
     inherited: dict[str, Any] = {}
@@ -129,8 +130,8 @@ def _define(cls: type, namespace: dict[str, Any], options: dict[str, Any]) -> No
         if (method := _method(owner, cls, name)) is not None
     }
     cls.definition = Definition(  # type: ignore[attr-defined]
-        chosen.name or default_name(cls.__module__, cls.__qualname__),
-        f"{cls.__module__}.{cls.__qualname__}",
+        chosen.name or origin,
+        origin,
         chosen,
         lambda: cls,
         _runner(owner, handle),

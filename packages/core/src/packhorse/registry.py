@@ -12,7 +12,8 @@ _jobs: dict[str, Definition] = {}
 def register(definition: Definition) -> None:
     """Puts a job under its name and aliases; raises `JobDefinitionError` if another holds one.
 
-    A module that is loaded again puts its jobs in place of its own earlier ones.
+    A module that is loaded again, or imported while it runs as `__main__`, puts its jobs in place of
+    its own earlier ones.
     """
     for name in (definition.name, *definition.aliases):
         holder = _jobs.get(name)
