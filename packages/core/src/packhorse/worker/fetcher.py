@@ -58,7 +58,6 @@ class Fetcher:
         self._settle = settle
         self._troubled = troubled
         self._noticed = noticed
-        self._taken = 0
         self._paused: frozenset[str] = frozenset()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="packhorse-fetch", daemon=True)
@@ -90,11 +89,11 @@ class Fetcher:
 
     def _round(self) -> None:
         limits, hand = self._limits, self._hand
-        left = None
-        if limits.max_jobs is not None:
-            left = limits.max_jobs - self._taken + hand.returned
         hand.room.clear()
-        wanted = to_reserve(hand.load(), self._concurrency, left)
+        load = hand.load()
+        # What is in hand may still run; what never runs, unreadable or cancelled, does not count.
+        left = None if limits.max_jobs is None else limits.max_jobs - hand.jobs - load.held
+        wanted = to_reserve(load, self._concurrency, left)
         if not wanted:
             hand.room.wait(1.0)
             return
@@ -105,7 +104,6 @@ class Fetcher:
         self._see_paused(reserved)
         for delivery in self._recall(reserved.deliveries):
             self._route(delivery)
-        self._taken += len(reserved.deliveries)
         if reserved.deliveries or hand.held:
             self.idle_since = None
             if not reserved.deliveries and not waits:

@@ -24,7 +24,6 @@ class Hand:
         self.started: dict[bytes, Execution] = {}
         self.room = threading.Event()
         self.jobs = 0
-        self.returned = 0
         self._mean: float | None = None
         self._max_jobs = max_jobs
         self._noticed = noticed
@@ -42,6 +41,11 @@ class Hand:
     def start(self, execution: Execution) -> None:
         """A claimed delivery is about to run; from now on its lease is renewed."""
         self.started[execution.delivery.token] = execution
+
+    def give_back(self) -> None:
+        """A claimed delivery goes back unstarted: jobs take longer than was measured, so that what
+        others could start is not taken again at once."""
+        self._mean = None
 
     def drop(self, tokens: list[bytes]) -> None:
         """These are settled, or not ours any more."""

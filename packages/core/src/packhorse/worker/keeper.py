@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 
 from packhorse.driver.contract import Consumer
-from packhorse.driver.message import CANCELLED, CEILING, Refusal
+from packhorse.driver.message import CANCELLED, CEILING, LOST, Refusal
 from packhorse.errors import ConnectionLost
 from packhorse.worker.closing import Settlement, give_back
 from packhorse.worker.execution import Execution
@@ -32,12 +32,14 @@ class Keeper:
         consumer: Consumer,
         hand: Hand,
         lease: float,
+        by_clock: bool,
         settle: Callable[[Settlement], None],
         troubled: Callable[[Exception, float], None],
     ) -> None:
         self._consumer = consumer
         self._hand = hand
         self._lease = lease
+        self._by_clock = by_clock
         self._settle = settle
         self._troubled = troubled
         self._failures = 0
@@ -65,6 +67,9 @@ class Keeper:
         for execution in started:
             if _overdue(execution, now):
                 _time_out(execution)
+            if self._by_clock and now >= execution.deadline and not execution.lost:
+                # Somebody else may hold it by now, and this broker would renew their lease.
+                _refused(execution, LOST, now)
         self._renew([e for e in started if not e.lost], now)
 
     def return_unstarted(self, now: float | None = None) -> None:
@@ -74,7 +79,7 @@ class Keeper:
             if now is not None and not too_old(reserved_at, now, self._lease):
                 return  # the ones behind it were reserved later
             if self._hand.claim(execution):
-                self._hand.returned += 1
+                self._hand.give_back()
                 self._settle(give_back(execution))
 
     def _renew(self, started: list[Execution], now: float) -> None:
