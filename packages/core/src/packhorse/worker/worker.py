@@ -223,7 +223,10 @@ class _Parts:
         lease = connection.settings.lease
         companion = Companion.of(connection, worker.name)
         self.settler = Settler(self.site, self.consumer, self.hand, companion, worker.troubled)
-        self.keeper = Keeper(self.consumer, self.hand, lease, self.settler.put, worker.troubled)
+        by_clock = connection.driver.capabilities.fencing == "clock"
+        self.keeper = Keeper(
+            self.consumer, self.hand, lease, by_clock, self.settler.put, worker.troubled
+        )
         context = contextvars.Context()
         context.run(choose, app)  # what a job dispatches goes through the app that runs it
         runner = (self.hand, worker.concurrency, worker._rest, context, self._finished)
