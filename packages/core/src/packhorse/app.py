@@ -1,6 +1,5 @@
 """`Packhorse`: one app, with its settings, connections, queues, failed jobs and listeners."""
 
-import contextvars
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -56,7 +55,6 @@ class Packhorse:
         }
         self._codecs: dict[str, Codec] = {}
         self._serializers: dict[str, Serializer] = {"json": JSON}
-        self._tokens: list[contextvars.Token[Packhorse]] = []
         current.enrol(self)
 
     @cached_property
@@ -89,7 +87,9 @@ class Packhorse:
         name = name or self.settings.default
         found = self._connections.get(name)
         if found is None:
-            raise ConfigError(f"no connection is called {name!r}{nearest(name, self._connections)}")
+            raise ConfigError(
+                f"no connection is called {name!r}; {nearest(name, self._connections)}"
+            )
         return found
 
     def queue(self, name: str | None = None, connection: str | None = None) -> Queue:
@@ -214,11 +214,11 @@ class Packhorse:
         current.dismiss(self)
 
     def __enter__(self) -> "Packhorse":
-        self._tokens.append(current.choose(self))
+        current.choose(self)
         return self
 
     def __exit__(self, *error: object) -> None:
-        current.unchoose(self._tokens.pop())
+        current.unchoose()
         self.close()
 
     def _route(self, job: Pending[Any], given: Connection | None) -> Connection:

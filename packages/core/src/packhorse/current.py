@@ -6,6 +6,7 @@ it; `with app:` puts another in its place for a block.
 
 import contextvars
 import os
+import threading
 import weakref
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,10 @@ from packhorse.errors import ConfigError
 if TYPE_CHECKING:
     from packhorse.app import Packhorse
 
-_chosen: contextvars.ContextVar["Packhorse"] = contextvars.ContextVar("packhorse_app")
+_chosen: "contextvars.ContextVar[tuple[Packhorse, ...]]" = contextvars.ContextVar(
+    "packhorse_app", default=()
+)
+_lock = threading.RLock()
 _living: "weakref.WeakSet[Packhorse]" = weakref.WeakSet()
 _default: "Packhorse | None" = None
 _implicit = False
@@ -25,17 +29,21 @@ def current_app() -> "Packhorse":
 
     Raises `ConfigError` if there is nothing to make one from.
     """
-    global _implicit
-    chosen = _chosen.get(None)
-    if chosen is not None:
-        return chosen
-    if _default is None:
-        from packhorse.app import Packhorse
+    chosen = _chosen.get()
+    return chosen[-1] if chosen else _default or _made()
 
-        Packhorse()
-        _implicit = True
-    assert _default is not None
-    return _default
+
+def _made() -> "Packhorse":
+    """The default app, made now if no other thread was quicker."""
+    global _implicit
+    from packhorse.app import Packhorse
+
+    with _lock:
+        if _default is None:
+            Packhorse()
+            _implicit = True
+        assert _default is not None
+        return _default
 
 
 def default_app() -> "Packhorse | None":
@@ -46,14 +54,15 @@ def default_app() -> "Packhorse | None":
 def enrol(app: "Packhorse") -> None:
     """Called for each app that is made: the first becomes the default."""
     global _default
-    if _implicit and _default is not None:
-        raise ConfigError(
-            "jobs were dispatched before this app was made, through one made from the environment "
-            f"({_default.settings.source}); make the app before the first dispatch"
-        )
-    _living.add(app)
-    if _default is None:
-        _default = app
+    with _lock:
+        if _implicit and _default is not None:
+            raise ConfigError(
+                "jobs were dispatched before this app was made, through one made from the environment "
+                f"({_default.settings.source}); make the app before the first dispatch"
+            )
+        _living.add(app)
+        if _default is None:
+            _default = app
 
 
 def dismiss(app: "Packhorse") -> None:
@@ -63,15 +72,19 @@ def dismiss(app: "Packhorse") -> None:
         _default, _implicit = None, False
 
 
-def choose(app: "Packhorse") -> "contextvars.Token[Packhorse]":
-    return _chosen.set(app)
+def choose(app: "Packhorse") -> None:
+    """Makes an app the current one in this thread or task, until `unchoose`."""
+    _chosen.set((*_chosen.get(), app))
 
 
-def unchoose(token: "contextvars.Token[Packhorse]") -> None:
-    _chosen.reset(token)
+def unchoose() -> None:
+    """Ends the last `choose`."""
+    _chosen.set(_chosen.get()[:-1])
 
 
 def _in_child() -> None:
+    global _lock
+    _lock = threading.RLock()  # another thread of the parent may have held the old one
     for app in list(_living):
         app.after_fork()
 

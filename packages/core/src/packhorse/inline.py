@@ -33,11 +33,11 @@ def run_inline(app: "Packhorse", connection: "Connection", message: Message) -> 
     An `async def` job runs on an event loop of its own, so this must not be called on one. What the
     job dispatches goes through `app`.
     """
-    token = choose(app)
+    choose(app)
     try:
         return _attempts(app, connection, message)
     finally:
-        unchoose(token)
+        unchoose()
 
 
 def _attempts(app: "Packhorse", connection: "Connection", message: Message) -> object:
