@@ -24,6 +24,7 @@ class Hand:
         self.started: dict[bytes, Execution] = {}
         self.room = threading.Event()
         self.jobs = 0
+        self._counting = threading.Lock()
         self._mean: float | None = None
         self._max_jobs = max_jobs
         self._noticed = noticed
@@ -64,10 +65,11 @@ class Hand:
         self.drop([execution.delivery.token])
 
     def count(self, durations: list[float]) -> None:
-        """So many more jobs have run, for so many seconds each."""
+        """So many more jobs have run, for so many seconds each; from any thread."""
         if durations:
-            self.jobs += len(durations)
-            self._mean = mean_duration(self._mean, sum(durations), len(durations))
+            with self._counting:
+                self.jobs += len(durations)
+                self._mean = mean_duration(self._mean, sum(durations), len(durations))
         if self._max_jobs is not None and self.jobs >= self._max_jobs:
             self._noticed()
 

@@ -280,6 +280,7 @@ class _Parts:
 
     def _finished(self, execution: Execution, verdict: Verdict) -> None:
         if execution.lost:
+            self.hand.count([execution.duration])  # it ran, whatever became of it
             self.hand.drop([execution.delivery.token])
             tell_lost(execution, repeated=False)
         else:
