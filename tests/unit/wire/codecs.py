@@ -1,6 +1,7 @@
 """Two codecs for the tests: one that hides and binds, one that only turns bytes round."""
 
 import hashlib
+from collections.abc import Mapping
 
 from packhorse.errors import DecryptionError, InvalidPayload
 from packhorse.wire.codec import Codec
@@ -52,5 +53,19 @@ class Careless(Codec):
     def decode(self, data: bytes, bound: bytes) -> bytes:
         raise KeyError("the secret is 42")
 
+
+def toy(settings: Mapping[str, object]) -> Toy:
+    """Makes a codec as a plugin does."""
+    return Toy()
+
+
+TOY_PLUGIN = """
+from packhorse.plugin import CodecSpec, hookimpl
+
+@hookimpl
+def packhorse_codecs():
+    return [CodecSpec("toy", "tests.unit.wire.codecs:toy")]
+"""
+"""The source of a plugin that brings the codec."""
 
 KNOWN: dict[str, Codec] = {each.name: each for each in (Toy(), Reversed(), Careless())}

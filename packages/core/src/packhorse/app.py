@@ -1,7 +1,6 @@
 """`Packhorse`: one app, with its settings, connections, queues, failed jobs and listeners."""
 
 import os
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
@@ -10,7 +9,7 @@ from msgspec import UNSET
 
 from packhorse import current, events, registry
 from packhorse.connection import Connection
-from packhorse.dispatch import Push, check_sent, message_for, pushes, raw_body, said
+from packhorse.dispatch import Push, check_sent, message_for, pushes, raw_message, said
 from packhorse.driver.message import Message, Sent
 from packhorse.errors import ConfigError, PackhorseError
 from packhorse.events.bus import Bus, Listener
@@ -127,16 +126,15 @@ class Packhorse:
         connection: Connection | None = None,
         queue: str | None = None,
         *,
-        delay: float | None = None,
         validate: bool = True,
     ) -> list[JobHandle]:
-        """Pushes jobs in few round trips, in their order; `connection`, `queue` and `delay` (seconds)
-        win over what the jobs say."""
+        """Pushes jobs in few round trips, in their order; `connection` and `queue` win over what the
+        jobs say."""
         groups: dict[str, tuple[Connection, list[int], list[Message]]] = {}
         every = [pending(job) for job in jobs]
         for place, one in enumerate(every):
             on = self._route(one, connection)
-            message = message_for(one, on, queue=queue, delay=delay, validate=validate)
+            message = message_for(one, on, queue=queue, validate=validate)
             _, places, messages = groups.setdefault(on.name, (on, [], []))
             places.append(place)
             messages.append(message)
@@ -147,11 +145,16 @@ class Packhorse:
         return [handles[place] for place in range(len(every))]
 
     def push_raw(
-        self, name: str, payload: bytes, connection: Connection, queue: str, delay: float = 0.0
+        self,
+        name: str,
+        payload: Mapping[str, object] | bytes | str,
+        connection: Connection,
+        queue: str,
+        delay: float = 0.0,
     ) -> JobHandle:
         """Pushes a job by name; see `Queue.push_raw`."""
-        id, body = raw_body(name, payload, connection.codecs(), time.time())
-        return self._send(connection, [Message(id, queue, body, delay=delay)], [name])[0]
+        message = raw_message(name, payload, connection, queue, delay)
+        return self._send(connection, [message], [name])[0]
 
     def run_message(self, connection: Connection, message: Message) -> None:
         """Runs a message here and now; raises what its last attempt raised. For drivers."""

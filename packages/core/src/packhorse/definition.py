@@ -135,7 +135,7 @@ class Definition:
         except InvalidPayload as error:
             wrong = error
         plain = _plain(arguments)
-        if serializer.name == JSON.name and _has_nan(plain):
+        if serializer.name == JSON.name and has_nan(plain):
             raise InvalidPayload(
                 f"job {self.name}: the arguments hold a NaN or an infinity, which JSON cannot carry"
             )
@@ -185,11 +185,12 @@ def _plain(arguments: Struct) -> object:
 _APART = (bytes, bytearray, datetime, date, time, timedelta, UUID, Decimal)
 
 
-def _has_nan(value: object) -> bool:
+def has_nan(value: object) -> bool:
+    """Whether a value, or one inside it, is a float that JSON cannot carry."""
     if isinstance(value, float):
         return not math.isfinite(value)
-    if isinstance(value, dict):
-        return any(_has_nan(v) for v in value.values())
+    if isinstance(value, Mapping):
+        return any(has_nan(v) for v in value.values())
     if isinstance(value, list | tuple):
-        return any(_has_nan(v) for v in value)
+        return any(has_nan(v) for v in value)
     return False

@@ -1,24 +1,25 @@
 """From a pending job to a message on a connection: who decides where it goes and what travels."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, Raw, Struct
 
+from packhorse.definition import has_nan
 from packhorse.driver.message import Message, Sent, Unique
 from packhorse.errors import InvalidPayload, PayloadTooLarge
 from packhorse.ids import new_id
-from packhorse.options import RUN, OptionSet, moment
+from packhorse.options import RUN, OptionSet, check, moment
 from packhorse.pending import Pending
 from packhorse.wire.envelope import Body
 from packhorse.wire.seal import embed, seal
+from packhorse.wire.serializer import JSON
 
 if TYPE_CHECKING:
     from packhorse.connection import Connection
-    from packhorse.wire.codec import Codec
 
 _encode = msgspec.json.Encoder().encode
 
@@ -52,13 +53,14 @@ def message_for(
     connection: "Connection",
     *,
     queue: str | None = None,
-    delay: float | None = None,
     validate: bool = True,
 ) -> Message:
-    """The message of a pending job on a connection; `queue` and `delay` win over what the job says.
+    """The message of a pending job on a connection; `queue` wins over what the job says.
 
     Raises `InvalidPayload` for arguments that do not fit, `PayloadTooLarge` for too many of them.
     """
+    # First of all: what plugins bring, types among it, is there once the driver is.
+    limit = connection.driver.capabilities.max_body
     definition, now = pending.definition, time.time()
     codecs = said(pending, "codecs")
     chosen = connection.codecs(None if codecs is UNSET else tuple(codecs))
@@ -67,7 +69,6 @@ def message_for(
     body = _body(pending, args, serializer.name, now)
     id = new_id()
     data = seal(body, chosen, id=id, job=definition.name, at=now)
-    limit = connection.driver.capabilities.max_body
     if limit is not None and len(data) > limit:
         raise PayloadTooLarge(
             f"job {definition.name}: the message has {len(data)} bytes; connection "
@@ -75,29 +76,39 @@ def message_for(
         )
     if queue is None:
         queue = said(pending, "queue")
-    if delay is None:
-        delay = said(pending, "delay")
-    unique, group = said(pending, "unique"), said(pending, "group")
+    delay, unique, group = (said(pending, name) for name in ("delay", "unique", "group"))
     return Message(
         id,
         connection.settings.queue if queue is UNSET else queue,
         data,
-        delay=_seconds(delay),
+        delay=0.0 if delay is UNSET else delay,
         unique=None if unique is UNSET or unique is False else _unique(unique, pending, args),
         group=None if group is UNSET else group,
     )
 
 
-def raw_body(
-    name: str, payload: bytes, codecs: "tuple[Codec, ...]", now: float
-) -> tuple[UUID, bytes]:
-    """An id and a body for a job that this process need not know: only the JSON is checked."""
+def raw_message(
+    name: str,
+    payload: Mapping[str, object] | bytes | str,
+    connection: "Connection",
+    queue: str,
+    delay: float,
+) -> Message:
+    """A message for a job that this process need not know: only the JSON is checked."""
+    check("push_raw", {"name": name, "delay": delay})
+    if isinstance(payload, Mapping) and has_nan(payload):
+        raise InvalidPayload(
+            f"job {name}: the payload holds a NaN or an infinity, which JSON cannot"
+        )
     try:
-        msgspec.json.decode(payload, type=dict[str, Raw])
-    except msgspec.DecodeError as error:
+        data = payload.encode() if isinstance(payload, str) else payload
+        data = data if isinstance(data, bytes) else JSON.encode(data)
+        msgspec.json.decode(data, type=dict[str, Raw])
+    except (TypeError, ValueError, RecursionError) as error:
         raise InvalidPayload(f"job {name}: the payload is no JSON object: {error}") from error
     id = new_id()
-    return id, seal(Body(args=Raw(payload)), codecs, id=id, job=name, at=now)
+    body = seal(Body(args=Raw(data)), connection.codecs(), id=id, job=name, at=time.time())
+    return Message(id, queue, body, delay=delay)
 
 
 def check_sent(messages: Sequence[Message], sent: Sequence[Sent], names: Sequence[str]) -> None:
@@ -133,12 +144,6 @@ def _travelling(overrides: OptionSet) -> dict[str, Raw]:
         for name in RUN
         if (value := getattr(overrides, name)) is not UNSET
     }
-
-
-def _seconds(delay: Any) -> float:
-    if delay is UNSET or delay is None:
-        return 0.0
-    return float(delay.total_seconds() if hasattr(delay, "total_seconds") else delay)
 
 
 def _unique(unique: bool | Unique, pending: Pending[Any], args: bytes) -> Unique:

@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-import msgspec
 from msgspec import Struct
 
 from packhorse import events
@@ -13,13 +12,13 @@ from packhorse.driver.abilities import Cancels, Clears, Lists, Pauses
 from packhorse.driver.message import Counts, Listed, Message, State
 from packhorse.errors import PackhorseError
 from packhorse.handle import JobHandle
+from packhorse.job import Job, pending
 from packhorse.wire.envelope import Body
 from packhorse.wire.seal import arguments, open_body, open_envelope
 
 if TYPE_CHECKING:
     from packhorse.app import Packhorse
     from packhorse.connection import Connection
-    from packhorse.job import Job
     from packhorse.pending import Pending
 
 
@@ -62,8 +61,7 @@ class Queue:
 
     def later(self, delay: float | timedelta, job: "Job | Pending[Any]") -> JobHandle:
         """Pushes a job that falls due in `delay` seconds."""
-        seconds = delay.total_seconds() if isinstance(delay, timedelta) else float(delay)
-        return self._app.push_many([job], self._connection, self.name, delay=seconds)[0]
+        return self.push(pending(job).using(delay=delay))
 
     def push_many(
         self, jobs: "Iterable[Job | Pending[Any]]", *, validate: bool = True
@@ -78,10 +76,7 @@ class Queue:
 
         It falls due in `delay` seconds. Raises `InvalidPayload` if the payload is no JSON object.
         """
-        data = payload.encode() if isinstance(payload, str) else payload
-        if not isinstance(data, bytes):
-            data = msgspec.json.encode(data)
-        return self._app.push_raw(name, data, self._connection, self.name, delay)
+        return self._app.push_raw(name, payload, self._connection, self.name, delay)
 
     def counts(self, cap: int = 10_000) -> Counts:
         """How many messages are ready, delayed and reserved, each up to `cap`."""
