@@ -3,7 +3,6 @@
 import logging
 import random
 import threading
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -59,6 +58,7 @@ class Fetcher:
         self._troubled = troubled
         self._noticed = noticed
         self._paused: frozenset[str] = frozenset()
+        self._unsure = False
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="packhorse-fetch", daemon=True)
         self.idle_since: float | None = None
@@ -97,24 +97,26 @@ class Fetcher:
         if not wanted:
             hand.room.wait(1.0)
             return
-        waits = not limits.stop_when_empty
+        waits = not (limits.stop_when_empty or self._unsure)
         self._tell_popping(wanted)
-        asked = time.monotonic()
+        busy = bool(hand.held)
         reserved = self._consumer.reserve(self._queues, wanted, self._sleep if waits else 0.0)
         self._see_paused(reserved)
         for delivery in self._recall(reserved.deliveries):
             self._route(delivery)
-        if reserved.deliveries or hand.held:
+        # What was in hand when more was asked for may have sent more since: another look tells.
+        self._unsure = busy and not hand.held and not reserved.deliveries
+        if reserved.deliveries or busy or hand.held:
             self.idle_since = None
             if not reserved.deliveries and not waits:
                 hand.room.wait(0.05)
         else:
-            self._be_idle(asked)
+            self._be_idle()
 
-    def _be_idle(self, since: float) -> None:
+    def _be_idle(self) -> None:
         self.empty = True
         if self.idle_since is None:
-            self.idle_since = since
+            self.idle_since = self._hand.emptied
             self._noticed()
             if self._site.bus.hears(events.WorkerIdle):
                 self._site.bus.emit(events.WorkerIdle(**self._facts()))

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 
 from packhorse.worker.execution import Execution
@@ -14,8 +15,8 @@ class Hand:
     """Shared by the worker's threads; each step is one dictionary operation, which is atomic.
 
     A delivery is *unstarted* until somebody claims it, a runner to run it or the keeper to return
-    it; claiming decides between them. `room` is set when something left the hand; `noticed` is called
-    when `max_jobs` have run.
+    it; claiming decides between them. `room` is set when something left the hand, and `emptied` is when
+    that was last; `noticed` is called when `max_jobs` have run.
     """
 
     def __init__(self, max_jobs: int | None, noticed: Callable[[], None]) -> None:
@@ -23,6 +24,7 @@ class Hand:
         self.unstarted: dict[bytes, Execution] = {}
         self.started: dict[bytes, Execution] = {}
         self.room = threading.Event()
+        self.emptied = time.monotonic()
         self.jobs = 0
         self._counting = threading.Lock()
         self._mean: float | None = None
@@ -53,6 +55,7 @@ class Hand:
         for token in tokens:
             self.held.pop(token, None)
             self.started.pop(token, None)
+        self.emptied = time.monotonic()
         self.room.set()
 
     def give_up(self, execution: Execution) -> None:

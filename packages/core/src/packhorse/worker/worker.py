@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -36,6 +36,7 @@ from packhorse.worker.telling import tell_lost
 if TYPE_CHECKING:
     from packhorse.app import Packhorse
     from packhorse.connection import Connection
+    from packhorse.plugin.specs import Service
 
 WATCH = 0.25
 """Seconds between two looks at the limits of time and memory; the others are noticed at once."""
@@ -123,6 +124,8 @@ class Worker:
             self._tell(events.WorkerStarting)
             parts.start()
             reason = self._watch(parts, limits)
+            if self._signal is not None:
+                self._tell(events.WorkerInterrupted, signal=self._signal)
             unfinished = parts.wind_up(self._grace, lambda: self._hurried)
         report = Report(reason, parts.hand.jobs, unfinished)
         self._tell(events.WorkerStopping, reason=reason, jobs=report.jobs)
@@ -155,10 +158,10 @@ class Worker:
             return
 
         def told(number: int, frame: object) -> None:
+            # It may interrupt this very thread where that holds a lock, so it takes none.
             self._hurried = self._told
             self._signal = number
-            self.stop()
-            self._tell(events.WorkerInterrupted, signal=number)
+            self._told = True
 
         before = {number: signal.signal(number, told) for number in (signal.SIGTERM, signal.SIGINT)}
         try:
@@ -170,16 +173,19 @@ class Worker:
     @contextmanager
     def _services(self) -> Iterator[None]:
         """The plugins' services start before the first reservation and stop after the last settlement."""
-        started: list[Any] = []
+        started: list[tuple[str, Service]] = []
         try:
-            for make in self._app.wiring.services.values():
+            for name, make in self._app.wiring.services.items():
                 service = make(self._app)
                 service.start()
-                started.append(service)
+                started.append((name, service))
             yield
         finally:
-            for service in reversed(started):
-                service.stop()
+            for name, service in reversed(started):
+                try:
+                    service.stop()
+                except Exception:
+                    _log.exception("service %s did not stop as it should", name)
 
     def _tell(self, event: type[events.WorkerEvent], **facts: object) -> None:
         if self._app.bus.hears(event):
