@@ -10,7 +10,8 @@ import msgspec
 from packhorse.cli.output import counted, one_line, span
 from packhorse.cli.setup import Setup
 from packhorse.driver import abilities
-from packhorse.errors import PackhorseError
+from packhorse.errors import PackhorseError, StoreRequired
+from packhorse.graveyard import graveyard
 from packhorse.plugin.specs import CheckResult
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ ABILITIES = {
     "cancel": abilities.Cancels,
     "clear": abilities.Clears,
     "pause": abilities.Pauses,
-    "keep failed jobs": abilities.KeepsDead,
     "rescue a dead worker's jobs at once": abilities.Rescues,
 }
 
@@ -36,7 +36,8 @@ def everything(setup: Setup) -> Iterator[CheckResult]:
     except PackhorseError as error:
         yield _bad("settings", error)
         return
-    yield _good("settings", f"from {settings.source}")
+    if settings.connections:
+        yield _good("settings", f"from {settings.source}")
     yield from _plugins(setup)
     app = yield from _app(setup)
     if app is None:
@@ -105,6 +106,12 @@ def _connection(on: "Connection") -> Iterator[CheckResult]:
     yield _good(name, f"queue {on.settings.queue}: {counts.ready} ready")
     yield _good(name, f"can {_able(driver)}")
     yield _good(name, _capabilities(driver))
+    keeps = isinstance(driver, abilities.KeepsDead)
+    try:
+        graveyard(on)
+        yield _good(name, f"keeps failed jobs {'with the broker' if keeps else 'in its store'}")
+    except StoreRequired as error:
+        yield CheckResult(name, "warning", f"no job may fail here: {error}")
 
 
 def _able(driver: "Driver") -> str:
@@ -117,12 +124,16 @@ def _able(driver: "Driver") -> str:
 
 
 def _capabilities(driver: "Driver") -> str:
-    facts = msgspec.structs.asdict(driver.capabilities)
-    words = {True: "yes", False: "no", None: "none"}
-    return ", ".join(
-        f"{name}: {words[value] if value is None or isinstance(value, bool) else value}"
-        for name, value in facts.items()
-    )
+    facts = msgspec.structs.asdict(driver.capabilities).items()
+    return ", ".join(f"{name} {_word(value)}" for name, value in facts)
+
+
+def _word(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None:
+        return "any"
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _of_plugins(app: "Packhorse") -> Iterator[CheckResult]:

@@ -13,7 +13,13 @@ import click
 from packhorse.cli.logs import OneLine
 from packhorse.cli.output import complain
 from packhorse.cli.setup import Setup, settings_options
-from packhorse.errors import ConfigError, JobDefinitionError, PackhorseError, PluginError
+from packhorse.errors import (
+    ConfigError,
+    JobDefinitionError,
+    PackhorseError,
+    PluginError,
+    StoreRequired,
+)
 
 COMMANDS = {
     "work": "Run jobs until told to stop.",
@@ -31,7 +37,7 @@ COMMANDS = {
 """Each command of the core and its line in `--help`; each is in a module of its name."""
 
 USAGE = 2
-USAGE_ERRORS = (ConfigError, PluginError, JobDefinitionError)
+USAGE_ERRORS = (ConfigError, PluginError, JobDefinitionError, StoreRequired)
 INTERRUPTED = 130
 
 

@@ -1,6 +1,7 @@
 """`packhorse queues`: all queues of all connections, in one table."""
 
 from collections import Counter
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import click
@@ -9,16 +10,16 @@ from msgspec import Struct
 from packhorse.cli.choices import connections
 from packhorse.cli.output import complain, json_option, number, print_json, shown, span, table
 from packhorse.cli.setup import Setup
-from packhorse.driver.abilities import KeepsDead, Lists, Pauses
+from packhorse.driver.abilities import Lists, Pauses
 from packhorse.driver.message import Counts
-from packhorse.errors import ConfigError, PackhorseError
+from packhorse.errors import ConfigError, PackhorseError, StoreRequired
+from packhorse.graveyard import graveyard
 
 if TYPE_CHECKING:
     from packhorse.connection import Connection
 
 CAP = 10_000
 """How far messages are counted; a table says "10,000+" beyond."""
-PAGE = 500
 
 
 class Line(Struct, frozen=True):
@@ -69,7 +70,7 @@ def look(on: "Connection", names: list[str] | None = None) -> list[Line]:
         known = lists.queues() if lists else []
         names = sorted({*known, on.settings.queue})
     paused = driver.paused() if isinstance(driver, Pauses) else None
-    failed = _failed(lists) if lists and isinstance(driver, KeepsDead) else None
+    failed = _failed(on)
     return [_line(on, name, on.driver.counts(name, CAP), lists, failed, paused) for name in names]
 
 
@@ -95,14 +96,13 @@ def _line(
     )
 
 
-def _failed(lists: Lists) -> "Counter[str]":
+def _failed(on: "Connection") -> "Counter[str] | None":
     """How many failed jobs each queue has, as far as the newest `CAP` of all tell."""
-    found: Counter[str] = Counter()
-    after = None
-    while found.total() < CAP and (page := lists.list(None, "dead", PAGE, after)):
-        found.update(listed.message.queue for listed in page)
-        after = page[-1].message.id
-    return found
+    try:
+        dead = graveyard(on).every(None)
+    except StoreRequired:  # nowhere to keep any
+        return None
+    return Counter(listed.message.queue for listed in islice(dead, CAP))
 
 
 def show(lines: list[Line], as_json: bool, *, with_connection: bool) -> None:

@@ -37,7 +37,7 @@ REASONS: "Mapping[StopReason, str]" = {
     "interrupted": "a signal said so",
     "empty": "nothing is ready",
     "empty_for": "nothing came any more",
-    "max_jobs": "--max-jobs is reached",
+    "max_jobs": "as many jobs ran as were asked for",
     "max_time": "--max-time is over",
     "memory": "it holds more memory than --max-memory",
 }
@@ -181,7 +181,7 @@ def _outcome(event: JobEvent) -> tuple[str, str, str]:
             return "failed", "red", reason if error is None else _said(error)
         case events.JobUnknown(delay=delay, seen=seen):
             known = "no imported module has a job of this name"
-            return "unknown", "yellow", f"{_again(delay)}: {known} (seen {seen} times)"
+            return "unknown", "yellow", f"{_again(delay)}: {known} (seen {counted(seen, 'time')})"
     return "lost", "red", "its lease ran out: another worker has it now"
 
 
