@@ -1,6 +1,6 @@
-"""Who listens to what; the lists are compiled when somebody starts to listen, not when events come."""
+"""Who listens to what; a list is compiled when its event comes for the first time, not each time."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TypeVar
 
 from packhorse.events.types import Event
@@ -19,18 +19,17 @@ class Bus:
     def on(self, event: type[E], listener: Listener[E]) -> None:
         """Adds a listener for an event class and those that derive from it."""
         self._added.append((event, listener))  # type: ignore[arg-type]
-        self._of = {
-            kind: tuple(heard for wanted, heard in self._added if issubclass(kind, wanted))
-            for kind in _kinds(Event)
-        }
+        self._of = {}  # a new one: who compiles a list just now does so for the old one
 
     def hears(self, event: type[Event]) -> bool:
         """Whether anybody listens: ask before you build an event."""
-        return bool(self._of.get(event))
+        found = self._of.get(event)
+        return bool(self._compile(event) if found is None else found)
 
     def emit(self, event: Event) -> None:
         """Tells every listener, in the order of their adding; what one raises is logged."""
-        for listener in self._of.get(type(event), ()):
+        found = self._of.get(type(event))
+        for listener in self._compile(type(event)) if found is None else found:
             try:
                 listener(event)
             except Exception:
@@ -39,8 +38,8 @@ class Bus:
                 log = logging.getLogger("packhorse.events")
                 log.exception("a listener to %s failed: %r", type(event).__name__, listener)
 
-
-def _kinds(base: type[Event]) -> Iterator[type[Event]]:
-    yield base
-    for kind in base.__subclasses__():
-        yield from _kinds(kind)
+    def _compile(self, event: type[Event]) -> tuple[Listener[Event], ...]:
+        of = self._of
+        found = tuple(heard for wanted, heard in self._added if issubclass(event, wanted))
+        of[event] = found
+        return found

@@ -5,6 +5,7 @@ the handler's result as the value of `yield`, or with its exception thrown in th
 """
 
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import suppress
 from typing import Generic, TypeVar, cast
 
 T = TypeVar("T")
@@ -20,6 +21,8 @@ class Onion(Generic[T]):
         """Runs each up to its `yield`; False if one returned before, so that the handler is skipped."""
         for around in middleware:
             generator = cast("Generator[object, object, object]", around(subject))
+            if not hasattr(generator, "throw"):
+                raise TypeError(f"middleware {around!r} is no generator function: it has no yield")
             try:
                 asked = next(generator)
             except StopIteration:
@@ -45,6 +48,9 @@ class Onion(Generic[T]):
             except BaseException as raised:
                 error = raised
             else:
-                generator.close()
-                error = TypeError(f"middleware {generator!r} yielded twice; it must yield once")
+                twice = TypeError(f"middleware {generator!r} yielded twice; it must yield once")
+                twice.__cause__ = error
+                error = twice
+                with suppress(BaseException):  # it may even refuse to end
+                    generator.close()
         return error

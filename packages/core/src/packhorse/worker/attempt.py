@@ -117,7 +117,7 @@ def after(facts: Facts, policy: Policy, ending: Ending, random: float) -> Verdic
 
 def unknown(seen: int, limit: int) -> float | None:
     """Seconds until somebody else may know the name, after `seen` looks; None: time to bury it."""
-    return None if seen >= limit else float(min(2**seen, 300))
+    return None if seen >= limit else float(min(2 ** min(seen, 9), 300))
 
 
 def pause(

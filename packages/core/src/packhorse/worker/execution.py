@@ -7,6 +7,7 @@ decides what follows. No thread is started and no broker is called here.
 import asyncio
 import random
 from collections.abc import Mapping
+from types import CoroutineType
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -149,7 +150,7 @@ class Execution:
             middleware = self._middleware()
             if middleware:
                 return self._run_through(middleware)
-            self.result = self.definition.run(context, self.arguments)
+            self._call()
         except BaseException as error:
             return self.ending(error)
         finally:
@@ -196,6 +197,16 @@ class Execution:
         except BaseException as error:  # a backoff method of the user's job raised
             return Bury(f"the backoff of job {self.envelope.job} raised: {text_of(error)}", error)
 
+    def _call(self) -> None:
+        """Runs a `def` handler."""
+        self.result = result = self.definition.run(self.context, self.arguments)
+        if type(result) is CoroutineType:
+            result.close()
+            raise TypeError(
+                f"job {self.envelope.job}: it gave back a coroutine, which nobody awaits; "
+                "make it an async def"
+            )
+
     def _middleware(self) -> tuple[Middleware, ...]:
         own = self.definition.middleware(self.arguments)
         return (*self.site.middleware, *own) if own else self.site.middleware
@@ -205,7 +216,7 @@ class Execution:
         try:
             skipped = not onion.enter(middleware, self.context)
             if not skipped:
-                self.result = self.definition.run(self.context, self.arguments)
+                self._call()
         except BaseException as raised:
             error = raised
         return self.ending(onion.leave(self.result, error), skipped)

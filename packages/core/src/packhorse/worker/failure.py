@@ -6,7 +6,8 @@ from types import TracebackType
 from packhorse.wire.envelope import Failure
 
 LIMIT = 4096
-"""Bytes that one failure may take, its traceback and message together."""
+"""Bytes that the texts of one failure may take: type, message and traceback together."""
+_TYPE, _MESSAGE = 256, 1024
 FIRST, LAST = 1, 4
 
 
@@ -18,15 +19,24 @@ def failure(error: BaseException, attempt: int, at: float, worker: str) -> Failu
         if kind.__module__ == "builtins"
         else f"{kind.__module__}.{kind.__qualname__}"
     )
-    message = head(text_of(error), LIMIT // 4)
-    lines = "".join(traceback.format_exception(kind, error, _own(error.__traceback__), limit=-30))
-    return Failure(attempt, name, message, _tail(lines, LIMIT - LIMIT // 4), at, worker)
+    message = head(text_of(error), _MESSAGE)
+    lines = _tail(_lines(error), LIMIT - _MESSAGE - _TYPE)
+    return Failure(attempt, head(name, _TYPE), message, lines, at, worker)
 
 
 def keep(failures: tuple[Failure, ...], new: Failure) -> tuple[Failure, ...]:
     """The failures with one more: the first and the last four stay."""
     every = (*failures, new)
     return every if len(every) <= FIRST + LAST else (*every[:FIRST], *every[-LAST:])
+
+
+def _lines(error: BaseException) -> str:
+    try:
+        return "".join(
+            traceback.format_exception(type(error), error, _own(error.__traceback__), limit=-30)
+        )
+    except Exception as broken:  # a SyntaxError may carry anything for its text
+        return f"<no traceback: formatting it raised {type(broken).__name__}>"
 
 
 def _own(trace: TracebackType | None) -> TracebackType | None:
@@ -54,11 +64,18 @@ def _clean(text: str) -> bytes:
 
 
 def head(text: str, limit: int) -> str:
-    """The first `limit` bytes of a text, in characters that can travel."""
+    """The start of a text in up to `limit` bytes, in characters that can travel."""
     data = _clean(text)
-    return data[:limit].decode("utf-8", "ignore") + ("…" if len(data) > limit else "")
+    if len(data) <= limit:
+        return data.decode()
+    return data[: limit - _MARK].decode("utf-8", "ignore") + "…"
 
 
 def _tail(text: str, limit: int) -> str:
     data = _clean(text)
-    return ("…" if len(data) > limit else "") + data[-limit:].decode("utf-8", "ignore")
+    if len(data) <= limit:
+        return data.decode()
+    return "…" + data[_MARK - limit :].decode("utf-8", "ignore")
+
+
+_MARK = len("…".encode())
