@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from packhorse.demo.stage import Stage
 
 POLL = 0.1
+ENOUGH = 1_000
+"""Files that make a demo."""
 
 
 @click.command()
@@ -58,6 +60,9 @@ def _sources(stage: "Stage") -> "list[Source]":
     from packhorse.demo import files
 
     sources = files.library()
+    if len(sources) < ENOUGH:
+        sources += files.packages()
+        click.echo("this Python's library is small, so the packages that are installed are added")
     if not files.has_broken_ones(sources):
         planted = files.plant(stage.folder / "broken")
         sources += planted

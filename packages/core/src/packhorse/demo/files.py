@@ -22,19 +22,30 @@ class Source(Struct, frozen=True):
 
 def library() -> list[Source]:
     """Python's own files, its tests and their broken fixtures too where they are installed."""
-    root = Path(sysconfig.get_path("stdlib"))
+    return _below(Path(sysconfig.get_path("stdlib")))
+
+
+def packages() -> list[Source]:
+    """The files of what is installed beside it."""
+    return _below(Path(sysconfig.get_path("purelib")))
+
+
+def _below(root: Path) -> list[Source]:
     skipped = {"site-packages", "dist-packages", "__pycache__"}
     return [
         Source(str(path), path.relative_to(root).parts[0].removesuffix(".py"))
         for path in sorted(root.rglob("*.py"))
-        if skipped.isdisjoint(path.parts)
+        if skipped.isdisjoint(path.relative_to(root).parts)
     ]
 
 
 def label(path: str) -> str:
-    """A file as a table shows it: by its place in the library, or by its name."""
-    place, root = Path(path), Path(sysconfig.get_path("stdlib"))
-    return str(place.relative_to(root)) if place.is_relative_to(root) else place.name
+    """A file as a table shows it: by its place in the library or in a package, or by its name."""
+    place = Path(path)
+    for root in (sysconfig.get_path("purelib"), sysconfig.get_path("stdlib")):
+        if place.is_relative_to(root):
+            return str(place.relative_to(root))
+    return place.name
 
 
 def has_broken_ones(sources: list[Source]) -> bool:

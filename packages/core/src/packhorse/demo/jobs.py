@@ -13,7 +13,8 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 def index_file(path: str, package: str, results: str) -> None:
     """Parses the file at `path` and puts a row into the database at `results`.
 
-    Raises `SyntaxError` for what is no Python. May run twice: the second row takes the first's place.
+    Raises `SyntaxError` or `UnicodeDecodeError` for what is no Python. May run twice: the second row
+    takes the first's place.
     """
     with tokenize.open(path) as file:  # as Python itself would decode it
         text = file.read()
