@@ -7,7 +7,7 @@ import msgspec
 from msgspec import UNSET, Raw, Struct
 
 from packhorse.definition import Definition
-from packhorse.errors import InvalidPayload, JobDefinitionError
+from packhorse.errors import InvalidPayload, PackhorseError
 from packhorse.options import RUN, OptionSet, check
 from packhorse.worker.attempt import Policy
 
@@ -69,5 +69,5 @@ def read_overrides(job: str, overrides: Mapping[str, Raw]) -> OptionSet:
     try:
         given = msgspec.json.decode(msgspec.json.encode(overrides))
         return check("the message", given, message=True)
-    except (ValueError, RecursionError, JobDefinitionError) as error:
+    except (ValueError, RecursionError, PackhorseError) as error:
         raise InvalidPayload(f"job {job}: wrong options in the message: {error}") from error
