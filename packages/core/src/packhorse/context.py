@@ -96,7 +96,7 @@ class JobContext:
         if isinstance(reason, BaseException):
             self.wish = Fail(str(reason) or type(reason).__name__, reason)
         else:
-            self.wish = Fail(reason)
+            self.wish = Fail(str(reason))
 
     def delete(self) -> None:
         """Counts the job as done once the handler has returned."""

@@ -12,7 +12,7 @@ import msgspec
 from packhorse.current import choose, unchoose
 from packhorse.driver.message import Delivery, Message
 from packhorse.driver.outcome import Dead, Retry
-from packhorse.errors import PackhorseError, UnknownJob
+from packhorse.errors import PackhorseError, UnknownJob, Unsupported
 from packhorse.options import NOTHING
 from packhorse.registry import find
 from packhorse.wire.seal import open_envelope
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 def run_inline(app: "Packhorse", connection: "Connection", message: Message) -> object:
     """The result of a message's handler; raises what its last attempt raised.
 
-    An `async def` job runs on an event loop of its own, so this must not be called on one. What the
-    job dispatches goes through `app`.
+    An `async def` job runs on an event loop of its own; in a thread whose loop is running it raises
+    `Unsupported`. What the job dispatches goes through `app`.
     """
     choose(app)
     try:
@@ -85,5 +85,20 @@ def _execution(site: Site, message: Message) -> Execution:
     definition = find(envelope.job)
     if definition is None:
         raise UnknownJob(f"no registered job is called {envelope.job!r}; import its module first")
+    if definition.is_async:
+        _refuse_loop(envelope.job)
     delivery = Delivery(message, uuid4().bytes, 1, time.time(), float("inf"))
     return Execution(site, delivery, envelope, definition)
+
+
+def _refuse_loop(job: str) -> None:
+    import asyncio
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise Unsupported(
+        f"job {job}: an async job cannot run here through the attempt path, because this thread's "
+        "event loop is running; await the job itself, or call dispatch_sync in another thread"
+    )
