@@ -10,10 +10,10 @@ from packhorse.options import NOTHING, Options, OptionSet, check, merge
 if TYPE_CHECKING:
     from packhorse.handle import JobHandle
 
-R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 
 
-class Pending(Generic[R]):
+class Pending(Generic[R_co]):
     """One job that is ready to go: `dispatch` it, or give it to `Queue.push` and the like.
 
     Immutable; it may be dispatched many times, each time as a new message.
@@ -28,7 +28,7 @@ class Pending(Generic[R]):
         self.arguments = arguments
         self.overrides = overrides
 
-    def using(self, **options: Unpack[Options]) -> "Pending[R]":
+    def using(self, **options: Unpack[Options]) -> "Pending[R_co]":
         """The same with options for this message only; raises `JobDefinitionError` for wrong ones."""
         more = check(f"job {self.definition.name}", options, message=True)
         return Pending(self.definition, self.arguments, merge(self.overrides, more))
@@ -45,7 +45,7 @@ class Pending(Generic[R]):
 
         return await current_app().dispatch_async(self)
 
-    def dispatch_sync(self) -> R:
+    def dispatch_sync(self) -> R_co:
         """Runs it here and now through the whole attempt path; see `Packhorse.dispatch_sync`."""
         from packhorse.current import current_app
 

@@ -103,7 +103,11 @@ class Fetcher:
         reserved = self._consumer.reserve(self._queues, wanted, self._sleep if waits else 0.0)
         self._see_paused(reserved)
         for delivery in self._recall(reserved.deliveries):
-            self._route(delivery)
+            try:
+                self._route(delivery)
+            except Exception:  # a codec that cannot write, a bug: the others must not suffer
+                _log.exception("a message could not be looked at, its lease will run out")
+                hand.drop([delivery.token])
         # What was in hand when more was asked for may have sent more since: another look tells.
         self._unsure = busy and not hand.held and not reserved.deliveries
         if reserved.deliveries or busy or hand.held:
@@ -180,10 +184,12 @@ class Fetcher:
         if reserved.paused == self._paused:
             return
         bus = self._site.bus
-        for name in sorted(reserved.paused - self._paused):
-            bus.emit(events.WorkerQueuePaused(queue=name, **self._facts()))
-        for name in sorted(self._paused - reserved.paused):
-            bus.emit(events.WorkerQueueResumed(queue=name, **self._facts()))
+        if bus.hears(events.WorkerQueuePaused):
+            for name in sorted(reserved.paused - self._paused):
+                bus.emit(events.WorkerQueuePaused(queue=name, **self._facts()))
+        if bus.hears(events.WorkerQueueResumed):
+            for name in sorted(self._paused - reserved.paused):
+                bus.emit(events.WorkerQueueResumed(queue=name, **self._facts()))
         self._paused = reserved.paused
 
     def _tell_popping(self, limit: int) -> None:
