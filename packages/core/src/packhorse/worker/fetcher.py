@@ -78,6 +78,8 @@ class Fetcher:
         failures = 0
         while not self._stopping.is_set():
             try:
+                if failures:
+                    self._rescue()
                 self._round()
                 failures = 0
             except Exception as error:  # whatever the driver does, the worker goes on
@@ -85,7 +87,6 @@ class Fetcher:
                 pause = trouble_pause(failures, random.random())
                 self._troubled(error, pause)
                 self._stopping.wait(pause)
-                self._rescue()
 
     def _round(self) -> None:
         limits, hand = self._limits, self._hand
@@ -175,10 +176,7 @@ class Fetcher:
         """A reservation whose reply was lost is given back at once, where the broker can."""
         driver: object = self._site.connection.driver
         if isinstance(driver, Rescues):
-            try:
-                driver.rescue(self._site.worker, keep=set(self._hand.held))
-            except Exception as error:
-                _log.debug("rescue after a lost connection failed: %s", error)
+            driver.rescue(self._site.worker, keep=set(self._hand.held))
 
     def _see_paused(self, reserved: Reserved) -> None:
         if reserved.paused == self._paused:

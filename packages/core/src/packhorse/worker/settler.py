@@ -20,6 +20,9 @@ from packhorse.worker.telling import tell_lost, tell_settled
 GROUP = 1_000
 """Outcomes in one call at most: a bound on the size of a request and on how long a lock is held."""
 
+TURNS, TURN = 10, 0.1
+"""How often an outcome that the broker does not carry out is tried again, and seconds in between."""
+
 _log = logging.getLogger("packhorse.worker")
 
 
@@ -41,6 +44,7 @@ class Settler:
         self._troubled = troubled
         self._by_clock = site.connection.driver.capabilities.fencing == "clock"
         self._queue: queue.SimpleQueue[Settlement | None] = queue.SimpleQueue()
+        self._refused: dict[bytes, int] = {}
         self._giving_up = threading.Event()
         self._thread = threading.Thread(target=self._work, name="packhorse-settle", daemon=True)
 
@@ -60,12 +64,14 @@ class Settler:
 
     def _work(self) -> None:
         ending = False
-        while not ending:
+        while not ending or (self._refused and not self._giving_up.is_set()):
             first = self._queue.get()
             more = [self._queue.get() for _ in range(min(self._queue.qsize(), GROUP - 1))]
             group = [each for each in (first, *more) if each is not None]
-            ending = len(group) <= len(more)  # the None of `stop` was among them
-            self._count(group)
+            ending = ending or len(group) <= len(more)  # the None of `stop` was among them
+            self._count(
+                [each for each in group if each.outcome.delivery.token not in self._refused]
+            )
             self._settle(group)
 
     def _count(self, group: list[Settlement]) -> None:
@@ -88,10 +94,7 @@ class Settler:
             except Exception as error:
                 return self._settle_apart(left, error)
             else:
-                left = self._take_answers(left, answers, repeated)
-                if left:
-                    failures += 1
-                    self._pause(None, failures)
+                return self._take_answers(left, answers, repeated)
 
     def _settle_apart(self, group: list[Settlement], error: Exception) -> None:
         """One outcome that the driver chokes on must not hold up the others."""
@@ -99,19 +102,34 @@ class Settler:
             for each in group:
                 self._settle([each])
             return
-        delivery = group[0].outcome.delivery
+        self._give_up(group[0], error)
+
+    def _take_turns(self, group: list[Settlement]) -> None:
+        """What the broker did not carry out is tried again behind what has gathered since."""
+        for each in group:
+            token = each.outcome.delivery.token
+            turns = self._refused.get(token, 0) + 1
+            if turns > TURNS:
+                self._give_up(each, None)
+            else:
+                self._refused[token] = turns
+                self._queue.put(each)
+        if group:
+            self._giving_up.wait(TURN)
+
+    def _give_up(self, settlement: Settlement, error: Exception | None) -> None:
+        delivery = settlement.outcome.delivery
         _log.error(
             "job %s %s: the outcome could not be settled, its lease will run out",
-            group[0].job,
+            settlement.job,
             delivery.message.id,
             exc_info=error,
         )
-        self._hand.drop([delivery.token])
+        self._drop([delivery.token])
 
-    def _pause(self, error: Exception | None, failures: int) -> None:
+    def _pause(self, error: Exception, failures: int) -> None:
         pause = trouble_pause(failures, random.random())
-        if error is not None:
-            self._troubled(error, pause)
+        self._troubled(error, pause)
         self._giving_up.wait(pause)
 
     def _current(self, group: list[Settlement]) -> list[Settlement]:
@@ -131,20 +149,26 @@ class Settler:
 
     def _take_answers(
         self, group: list[Settlement], answers: list[Settled], repeated: bool
-    ) -> list[Settlement]:
-        left = []
+    ) -> None:
+        refused = []
         for each, answer in zip(group, answers, strict=True):
             if answer == "applied":
                 tell_settled(self._site, each)
             elif answer == "gone":
                 self._lost(each, repeated)
             else:
-                left.append(each)
-        again = {each.outcome.delivery.token for each in left}
-        self._hand.drop([t for each in group if (t := each.outcome.delivery.token) not in again])
-        return left
+                refused.append(each)
+        again = {each.outcome.delivery.token for each in refused}
+        self._drop([t for each in group if (t := each.outcome.delivery.token) not in again])
+        self._take_turns(refused)
+
+    def _drop(self, tokens: list[bytes]) -> None:
+        self._hand.drop(tokens)
+        if self._refused:
+            for token in tokens:
+                self._refused.pop(token, None)
 
     def _lost(self, settlement: Settlement, repeated: bool) -> None:
-        self._hand.drop([settlement.outcome.delivery.token])
+        self._drop([settlement.outcome.delivery.token])
         if settlement.execution is not None and not isinstance(settlement.outcome, Return):
             tell_lost(settlement.execution, repeated)

@@ -1,37 +1,32 @@
-"""`Worker`: one process's worker on one connection; builds the parts, watches them, winds them up."""
+"""`Worker`: one process's worker on one connection; opens its parts, watches them, stops them."""
 
-import contextvars
 import logging
 import os
+import random
 import secrets
 import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from packhorse import events
-from packhorse.current import choose
-from packhorse.errors import ConfigError
+from packhorse.errors import ConfigError, ConnectionLost
 from packhorse.options import NOTHING, OptionSet
-from packhorse.worker.attempt import Verdict
-from packhorse.worker.closing import close
-from packhorse.worker.companion import Companion
-from packhorse.worker.execution import Execution, Site
-from packhorse.worker.fetcher import Fetcher
-from packhorse.worker.hand import Hand
-from packhorse.worker.keeper import Keeper
-from packhorse.worker.loop_runner import LoopRunner
 from packhorse.worker.memory import resident
-from packhorse.worker.plan import EXIT_CODES, Limits, Progress, StopReason, stop_reason
-from packhorse.worker.policy import Policies
-from packhorse.worker.runner import ThreadRunner
-from packhorse.worker.settler import Settler
-from packhorse.worker.telling import tell_lost
+from packhorse.worker.parts import Parts
+from packhorse.worker.plan import (
+    EXIT_CODES,
+    Limits,
+    Progress,
+    StopReason,
+    stop_reason,
+    trouble_pause,
+)
 
 if TYPE_CHECKING:
     from packhorse.app import Packhorse
@@ -119,19 +114,47 @@ class Worker:
         limits = Limits(max_jobs, max_time, max_memory, stop_when_empty, stop_when_empty_for)
         # A worker that waits blocks in `reserve`; one that must notice an empty spell looks sooner.
         sleep = min(self._sleep, stop_when_empty_for or self._sleep)
-        parts = _Parts(self, self._app, self._connection, limits, sleep, self._look.set)
-        with self._signals(), self._services():
-            self._tell(events.WorkerStarting)
-            parts.start()
-            reason = self._watch(parts, limits)
-            if self._signal is not None:
-                self._tell(events.WorkerInterrupted, signal=self._signal)
-            unfinished = parts.wind_up(self._grace, lambda: self._hurried)
+        with self._signals():
+            parts = self._open(limits, sleep)
+            if parts is None:
+                return Report(self._why_told(), 0)
+            with self._services():
+                self._tell(events.WorkerStarting)
+                parts.start()
+                reason = self._watch(parts, limits)
+                if self._signal is not None:
+                    self._tell(events.WorkerInterrupted, signal=self._signal)
+                unfinished = parts.wind_up(self._grace, lambda: self._hurried)
         report = Report(reason, parts.hand.jobs, unfinished)
         self._tell(events.WorkerStopping, reason=reason, jobs=report.jobs)
         return report
 
-    def _watch(self, parts: "_Parts", limits: Limits) -> StopReason:
+    def _open(self, limits: Limits, sleep: float) -> Parts | None:
+        """Waits for a broker that is away; None: told to stop before it came."""
+        failures = 0
+        while not self._told:
+            try:
+                return Parts(
+                    self._app,
+                    self._connection,
+                    self.queues,
+                    name=self.name,
+                    concurrency=self.concurrency,
+                    flags=self._flags,
+                    limits=limits,
+                    sleep=sleep,
+                    rest=self._rest,
+                    noticed=self._look.set,
+                    troubled=self.troubled,
+                )
+            except ConnectionLost as error:
+                failures += 1
+                pause = trouble_pause(failures, random.random())
+                self.troubled(error, pause)
+                self._look.wait(pause)
+        return None
+
+    def _watch(self, parts: Parts, limits: Limits) -> StopReason:
         started = time.monotonic()
         while not self._told:
             self._look.wait(WATCH)
@@ -148,6 +171,9 @@ class Worker:
             reason = stop_reason(limits, progress)
             if reason is not None:
                 return reason
+        return self._why_told()
+
+    def _why_told(self) -> StopReason:
         return "stopped" if self._signal is None else "interrupted"
 
     @contextmanager
@@ -202,92 +228,3 @@ class Worker:
         """A broker call failed and will be repeated."""
         _log.warning("%s; trying again in %.1f s", error, pause)
         self._tell(events.ConnectionTroubled, error=str(error), retry_in=pause)
-
-
-class _Parts:
-    """The threads of one run, and the order in which they start and end."""
-
-    def __init__(
-        self,
-        worker: Worker,
-        app: "Packhorse",
-        connection: "Connection",
-        limits: Limits,
-        sleep: float,
-        noticed: Callable[[], None],
-    ) -> None:
-        self.site = Site(
-            worker.name,
-            connection,
-            app.bus,
-            Policies(worker._flags),
-            connection.known_codecs(),
-            app.wiring.middleware,
-        )
-        self.hand = Hand(limits.max_jobs, noticed)
-        self.consumer = connection.driver.consumer(worker.name)
-        lease = connection.settings.lease
-        companion = Companion.of(connection, worker.name)
-        self.settler = Settler(self.site, self.consumer, self.hand, companion, worker.troubled)
-        by_clock = connection.driver.capabilities.fencing == "clock"
-        self.keeper = Keeper(
-            self.consumer, self.hand, lease, by_clock, self.settler.put, worker.troubled
-        )
-        context = contextvars.Context()
-        context.run(choose, app)  # what a job dispatches goes through the app that runs it
-        runner = (self.hand, worker.concurrency, worker._rest, context, self._finished)
-        self.threads = ThreadRunner(*runner)
-        self.loop = LoopRunner(*runner)
-        self.fetcher = Fetcher(
-            self.site,
-            self.consumer,
-            self.hand,
-            worker.queues,
-            concurrency=worker.concurrency,
-            limits=limits,
-            sleep=sleep,
-            unknown_limit=app.settings.unknown_job_limit,
-            companion=companion,
-            submit=self._submit,
-            settle=self.settler.put,
-            troubled=worker.troubled,
-            noticed=noticed,
-        )
-
-    def start(self) -> None:
-        self.settler.start()
-        self.keeper.start()
-        self.fetcher.start()
-
-    def wind_up(self, grace: float, hurry: Callable[[], bool]) -> int:
-        """Lets what runs finish, within `grace` seconds; how many had not."""
-        self.fetcher.stop()
-        self.keeper.return_unstarted()
-        end = time.monotonic() + grace
-        while self.hand.held and time.monotonic() < end and not hurry():
-            self.hand.room.clear()
-            if self.hand.held:
-                self.hand.room.wait(0.1)
-        unfinished = len(self.hand.started)
-        self.threads.stop()
-        self.loop.stop()
-        self.keeper.stop()
-        self.settler.stop(within=max(1.0, end - time.monotonic()))
-        self.consumer.close()
-        if unfinished:
-            _log.warning(
-                "%d jobs were still running when grace was over; they run again when their lease ends",
-                unfinished,
-            )
-        return unfinished
-
-    def _submit(self, execution: Execution) -> None:
-        (self.loop if execution.definition.is_async else self.threads).submit(execution)
-
-    def _finished(self, execution: Execution, verdict: Verdict) -> None:
-        if execution.lost:
-            self.hand.count([execution.duration])  # it ran, whatever became of it
-            self.hand.drop([execution.delivery.token])
-            tell_lost(execution, repeated=False)
-        else:
-            self.settler.put(close(execution, verdict))

@@ -1,0 +1,124 @@
+"""The parts of one run of a worker: what they share, and the order in which they start and end."""
+
+import contextvars
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from packhorse.current import choose
+from packhorse.options import OptionSet
+from packhorse.worker.attempt import Verdict
+from packhorse.worker.closing import close
+from packhorse.worker.companion import Companion
+from packhorse.worker.execution import Execution, Site
+from packhorse.worker.fetcher import Fetcher
+from packhorse.worker.hand import Hand
+from packhorse.worker.keeper import Keeper
+from packhorse.worker.loop_runner import LoopRunner
+from packhorse.worker.plan import Limits
+from packhorse.worker.policy import Policies
+from packhorse.worker.runner import ThreadRunner
+from packhorse.worker.settler import Settler
+from packhorse.worker.telling import tell_lost
+
+if TYPE_CHECKING:
+    from packhorse.app import Packhorse
+    from packhorse.connection import Connection
+
+_log = logging.getLogger("packhorse.worker")
+
+
+class Parts:
+    """The threads of one run. Making them opens a consumer, which raises `ConnectionLost` if the
+    broker is away, and `StoreRequired` if there is no store for what the broker lacks."""
+
+    def __init__(
+        self,
+        app: "Packhorse",
+        connection: "Connection",
+        queues: Sequence[str],
+        *,
+        name: str,
+        concurrency: int,
+        flags: OptionSet,
+        limits: Limits,
+        sleep: float,
+        rest: float,
+        noticed: Callable[[], None],
+        troubled: Callable[[Exception, float], None],
+    ) -> None:
+        driver = connection.driver
+        codecs, around = connection.known_codecs(), app.wiring.middleware
+        self.site = Site(name, connection, app.bus, Policies(flags), codecs, around)
+        self.hand = Hand(limits.max_jobs, noticed)
+        self.consumer = driver.consumer(name)
+        companion = Companion.of(connection, name)
+        self.settler = Settler(self.site, self.consumer, self.hand, companion, troubled)
+        self.keeper = Keeper(
+            self.consumer,
+            self.hand,
+            connection.settings.lease,
+            driver.capabilities.fencing == "clock",
+            self.settler.put,
+            troubled,
+        )
+        context = contextvars.Context()
+        context.run(choose, app)  # what a job dispatches goes through the app that runs it
+        runner = (self.hand, concurrency, rest, context, self._finished)
+        self.threads = ThreadRunner(*runner)
+        self.loop = LoopRunner(*runner)
+        self.fetcher = Fetcher(
+            self.site,
+            self.consumer,
+            self.hand,
+            queues,
+            concurrency=concurrency,
+            limits=limits,
+            sleep=sleep,
+            unknown_limit=app.settings.unknown_job_limit,
+            companion=companion,
+            submit=self._submit,
+            settle=self.settler.put,
+            troubled=troubled,
+            noticed=noticed,
+        )
+
+    def start(self) -> None:
+        """Starts the threads; the reserving one last."""
+        self.settler.start()
+        self.keeper.start()
+        self.fetcher.start()
+
+    def wind_up(self, grace: float, hurry: Callable[[], bool]) -> int:
+        """Lets what runs finish, within `grace` seconds; how many had not."""
+        self.fetcher.stop()
+        self.keeper.return_unstarted()
+        end = time.monotonic() + grace
+        while self.hand.held and time.monotonic() < end and not hurry():
+            self.hand.room.clear()
+            if self.hand.held:
+                self.hand.room.wait(0.1)
+        unfinished = len(self.hand.started)
+        self.threads.stop()
+        self.loop.stop()
+        self.keeper.stop()
+        self.settler.stop(within=1.0 if hurry() else max(1.0, end - time.monotonic()))
+        self.consumer.close()
+        if unfinished:
+            _log.warning(
+                "%d jobs were still running when grace was over; they run again when their lease ends",
+                unfinished,
+            )
+        return unfinished
+
+    def _submit(self, execution: Execution) -> None:
+        (self.loop if execution.definition.is_async else self.threads).submit(execution)
+
+    def _finished(self, execution: Execution, verdict: Verdict) -> None:
+        if execution.lost:
+            self.hand.count([execution.duration])  # it ran, whatever became of it
+            self.hand.drop([execution.delivery.token])
+            tell_lost(execution, repeated=False)
+        else:
+            self.settler.put(close(execution, verdict))
