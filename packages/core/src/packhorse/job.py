@@ -66,9 +66,6 @@ class Job(_JobBase):
     A class without `handle` is a base for others and takes no messages.
     """
 
-    if TYPE_CHECKING:
-        handle: ClassVar[Any]
-
     def dispatch(self) -> "JobHandle":
         """Pushes the job; when it returns, the broker has it.
 
