@@ -49,7 +49,7 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Packhorse:
     return Packhorse(config=config)
 
 
-@job(name="plain")
+@job(name="dispatch.plain")
 def plain(a: int = 1) -> None: ...
 
 
@@ -63,7 +63,7 @@ def test_the_message_of_a_job_that_says_nothing(app: Packhorse) -> None:
     envelope, body = opened(message)
     assert envelope.id == message.id
     assert message.id.version == 7
-    assert (envelope.job, envelope.at) == ("plain", NOW)
+    assert (envelope.job, envelope.at) == ("dispatch.plain", NOW)
     assert message == Message(message.id, "usual", message.body)
     assert json.loads(bytes(body.args)) == {"a": 5}
     assert body == Body(args=body.args)
@@ -110,7 +110,7 @@ def test_when_it_falls_due(app: Packhorse) -> None:
 def test_a_delay_that_is_none(app: Packhorse, delay: float) -> None:
     queue = app.queue()
     with pytest.raises(
-        JobDefinitionError, match=r"^job plain: delay=.* must be a number from 0 up"
+        JobDefinitionError, match=r"^job dispatch.plain: delay=.* must be a number from 0 up"
     ):
         queue.later(delay, plain.bind())
     with pytest.raises(JobDefinitionError, match=r"^push_raw: delay=.* must be a number from 0 up"):
@@ -161,8 +161,10 @@ def test_unique_keys(app: Packhorse) -> None:
 
     assert key(pending(Resize("a.png"))) == Unique("resize:a.png")
     assert key(Resize("a").using(unique=False)) is None
-    assert key(plain.using(unique=True).bind(5)) == Unique('plain:{"a":5}')
-    assert key(plain.using(unique=Unique("k", window=9)).bind()) == Unique("plain:k", window=9)
+    assert key(plain.using(unique=True).bind(5)) == Unique('dispatch.plain:{"a":5}')
+    assert key(plain.using(unique=Unique("k", window=9)).bind()) == Unique(
+        "dispatch.plain:k", window=9
+    )
     assert key(plain.bind()) is None
     assert message_for(plain.using(group="g").bind(), app.connection()).group == "g"
 
@@ -275,12 +277,12 @@ def test_asynchronous_dispatch_blocks_no_loop(app: Packhorse) -> None:
 
 def test_a_pending_job_may_be_sent_often(app: Packhorse) -> None:
     one = plain.bind(5)
-    assert repr(one) == "<pending plain>"
+    assert repr(one) == "<pending dispatch.plain>"
     assert len({one.dispatch().id for _ in range(3)}) == 3
     assert one.using(queue="q").overrides.queue == "q"
     assert one.using(queue="q").dispatch().queue == "q"
     assert one.dispatch().queue == "usual"
-    with pytest.raises(JobDefinitionError, match=r"^job plain: there is no option 'quue'"):
+    with pytest.raises(JobDefinitionError, match=r"^job dispatch.plain: there is no option 'quue'"):
         one.using(quue="q")  # type: ignore[call-arg]
 
 
