@@ -16,7 +16,7 @@ from packhorse_sql.dialect import Claim, Claimed, Dialect, Selected, Session
 from packhorse_sql.schema import Tables
 from packhorse_sql.sqlite_claim import claims
 from packhorse_sql.sqlite_errors import is_busy, translate
-from packhorse_sql.sqlite_file import opening, shared_file
+from packhorse_sql.sqlite_file import begin_in_child, opening, shared_file
 from packhorse_sql.sqlite_rows import SqliteRows
 
 _OLDEST = (3, 38)
@@ -137,7 +137,8 @@ class Sqlite(Dialect):
         return version
 
     def after_fork(self, sessions: Iterable[Session]) -> None:
-        """The inherited connections are closed by now: `sqlite_file` tells why."""
+        """The inherited connections are closed by then: `sqlite_file` tells why."""
+        begin_in_child()
         self._start()
 
     @classmethod

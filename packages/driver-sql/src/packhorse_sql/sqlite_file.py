@@ -64,6 +64,8 @@ _sessions: "weakref.WeakSet[Session]" = weakref.WeakSet()
 _gate = threading.Lock()
 """Held while a connection is opened, and by a fork."""
 
+_process = os.getpid()
+
 _taken: list[threading.Lock] = []
 """The locks that a fork holds."""
 
@@ -101,8 +103,12 @@ def _release() -> None:
         _taken.pop().release()
 
 
-def _after_fork_in_child() -> None:
-    global _gate
+def begin_in_child() -> None:
+    """Makes a forked child's start; who comes first does it, the apps' own hook or this module's."""
+    global _gate, _process
+    if _process == os.getpid():
+        return
+    _process = os.getpid()
     for session in list(_sessions):
         if session.lock in _taken:
             session.close()
@@ -115,6 +121,4 @@ def _after_fork_in_child() -> None:
     _gate = threading.Lock()
 
 
-os.register_at_fork(
-    before=_before_fork, after_in_parent=_release, after_in_child=_after_fork_in_child
-)
+os.register_at_fork(before=_before_fork, after_in_parent=_release, after_in_child=begin_in_child)
