@@ -2,7 +2,7 @@
 
 import heapq
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from packhorse.driver.message import Listed, Message
 from packhorse.errors import PackhorseError, StoreRequired
 from packhorse.graveyard import PAGE, Graveyard, graveyard
 from packhorse.wire.envelope import Body, Death, Failure
-from packhorse.wire.seal import open_body, open_envelope, seal
+from packhorse.wire.seal import open_body, open_envelope, recount, seal
 
 if TYPE_CHECKING:
     from packhorse.app import Packhorse
@@ -54,24 +54,23 @@ class FailedJobs:
         self, limit: int = 100, after: UUID | None = None, queue: str | None = None
     ) -> list[FailedJob]:
         """Up to `limit` failed jobs, newest first; `after` is the id that the page before ended with."""
-        border = None if after is None else self.get(after)
-        found: list[FailedJob] = []
+        border = None if after is None else self._find(after)
+        pages: list[list[tuple[Listed, Connection]]] = []
+        behind = False  # of two that died in the same moment, the first connection's comes first
         for connection, graves in self._graveyards():
-            if border is None or border.connection == connection.name:
-                page = graves.list(queue, limit, after)
-                found += [_view(listed, connection) for listed in page]
+            if border is None or border[1] is connection:
+                page: Iterable[Listed] = graves.list(queue, limit, after)
+                behind = True
             else:  # the cursor means nothing to this connection: its moment is the border
-                every = (_view(listed, connection) for listed in graves.every(queue))
-                found += islice((one for one in every if _age(one) < _age(border)), limit)
-        return heapq.nlargest(limit, found, key=_age)
+                page = islice(_older(graves.every(queue), border[0].moment, behind), limit)
+            pages.append([(listed, connection) for listed in page])
+        merged = heapq.merge(*pages, key=lambda one: one[0].moment, reverse=True)
+        return [_view(*one) for one in islice(merged, limit)]
 
     def get(self, id: UUID | str) -> FailedJob | None:
         """The failed job with this id, None if there is none."""
-        for connection, graves in self._graveyards():
-            listed = graves.get([_uuid(id)])[0]
-            if listed is not None:
-                return _view(listed, connection)
-        return None
+        found = self._find(id)
+        return None if found is None else _view(*found)
 
     def retry(
         self,
@@ -114,6 +113,13 @@ class FailedJobs:
             with suppress(StoreRequired):  # nothing of this connection can have been kept
                 yield connection, graveyard(connection)
 
+    def _find(self, id: UUID | str) -> "tuple[Listed, Connection] | None":
+        for connection, graves in self._graveyards():
+            listed = graves.get([_uuid(id)])[0]
+            if listed is not None:
+                return listed, connection
+        return None
+
     def _retry_all(self, connection: "Connection", graves: Graveyard, queue: str | None) -> int:
         """Page by page: what is revived leaves the listing, so the cursor stands on what stays."""
         revived, stays = 0, None
@@ -148,25 +154,34 @@ class FailedJobs:
             )
 
 
+def _older(every: Iterable[Listed], moment: float, or_as_old: bool) -> Iterator[Listed]:
+    return (one for one in every if one.moment < moment or (or_as_old and one.moment == moment))
+
+
 def _fresh(message: Message, connection: "Connection") -> Message:
     """The message with fresh counters and, if it had a time limit, as much time as at first.
 
-    What cannot be opened here goes back as it is.
+    What cannot be opened here goes back as it is, but for the counters that are in clear.
     """
     try:
         envelope = open_envelope(message.body)
+    except PackhorseError:
+        return msgspec.structs.replace(message, delay=0.0)
+    try:
         body = open_body(envelope, connection.known_codecs(), Body)
         codecs = connection.codecs(envelope.enc)
     except PackhorseError:
-        return msgspec.structs.replace(message, delay=0.0)
-    shift = time.time() - envelope.at
+        data = recount(envelope, failed=0, lost=0, unknown=0)
+        return msgspec.structs.replace(message, body=data, delay=0.0)
+    now = time.time()
+    shift = now - envelope.at
     body = msgspec.structs.replace(
         body,
         until=None if body.until is None else body.until + shift,
         expires=None if body.expires is None else body.expires + shift,
         failures=(),
     )
-    data = seal(body, codecs, id=envelope.id, job=envelope.job, at=envelope.at)
+    data = seal(body, codecs, id=envelope.id, job=envelope.job, at=now)
     return msgspec.structs.replace(message, body=data, delay=0.0)
 
 
@@ -194,10 +209,6 @@ def _view(listed: Listed, connection: "Connection") -> FailedJob:
         death.worker,
         listed.message.body,
     )
-
-
-def _age(one: FailedJob) -> tuple[float, UUID]:
-    return one.failed_at, one.id
 
 
 def _job(body: bytes) -> str:
