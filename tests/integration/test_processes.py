@@ -35,11 +35,13 @@ def test_a_worker_that_is_killed_loses_nothing_and_doubles_nothing(
     make_stable: Callable[[float], Stable],
 ) -> None:
     stable = make_stable(2.0)
-    stable.app.push_many([lasts.bind(number, 0.01) for number in range(1000)])
-    killed, _ = stable.worker("--concurrency", "4"), stable.worker("--concurrency", "4")
+    stable.app.push_many([lasts.bind(number, 0.005) for number in range(1000)])
+    killed, stopped = stable.worker("--concurrency", "4"), stable.worker("--concurrency", "4")
     eventually(lambda: {run.pid for run in stable.runs()} >= {killed.pid}, within=10)
     eventually(lambda: stable.ended() > 150, within=10)
     gone = {killed.pid: kill(killed)}
+    stopped.terminate()
+    assert stopped.wait(timeout=10) == 0, stable.log(stopped)
     stable.worker("--concurrency", "4")
     stable.becomes_empty()
     runs = stable.runs()
