@@ -41,6 +41,10 @@ class Wrapped(Resize, queue="low", middleware=[around]):
         return [around]
 
 
+class Rotated(Resize, kw_only=True, tries=1):
+    angle: int
+
+
 class Misspelt(Job, quue="low"):  # type: ignore[call-arg]
     def handle(self) -> None: ...
 
@@ -54,6 +58,8 @@ def made() -> None:
     assert_type(Resize(path="a.png", width=5).width, int)
     assert_type(Wrapped("a.png", 5, 6).height, int)
     assert_type(Named(queue="a", tries=1).queue, str)
+    assert_type(Rotated("a.png", angle=90).angle, int)
+    Rotated("a.png", 5, 90)  # type: ignore[call-arg]
     Resize()  # type: ignore[call-arg]
     Resize(5)  # type: ignore[arg-type]
     Resize("a.png", hight=5)  # type: ignore[call-arg]

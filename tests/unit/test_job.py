@@ -344,3 +344,18 @@ def test_what_is_no_job_cannot_be_pushed() -> None:
         for thing in (5, print, Job, "name"):
             with pytest.raises(JobDefinitionError, match="is no job: give a Job with a handle"):
                 app.dispatch(thing)  # type: ignore[arg-type]
+
+
+def test_fields_by_name_only_may_follow_those_with_defaults() -> None:
+    class Resize(Job):
+        path: str = "a.png"
+
+        def handle(self) -> None: ...
+
+    class Rotate(Resize, kw_only=True, tries=2):
+        angle: int
+
+        def handle(self) -> None: ...
+
+    assert Rotate("b.png", angle=90) == Rotate(path="b.png", angle=90)
+    assert definition(Rotate).options.tries == 2

@@ -50,7 +50,9 @@ if TYPE_CHECKING:
     class _JobBase:
         definition: ClassVar[Definition]
 
-        def __init_subclass__(cls, **options: Unpack[Options]) -> None: ...
+        def __init_subclass__(
+            cls, *, kw_only: bool = False, **options: Unpack[Options]
+        ) -> None: ...
 
 else:
     # A field that the class does not have (any more) must not be dropped without a word.
@@ -63,7 +65,8 @@ class Job(_JobBase):
 
     Options are class keywords: `class Resize(Job, queue="media", tries=3)`. An option that depends on
     the payload is a method of its name and wins over the keyword; `unique_id` gives the unique key.
-    A class without `handle` is a base for others and takes no messages.
+    A class without `handle` is a base for others and takes no messages. With `kw_only=True` its
+    fields are given by name only, so that one without a default may follow others.
     """
 
     def dispatch(self) -> "JobHandle":
