@@ -17,6 +17,7 @@ from packhorse.worker.plan import (
     mean_duration,
     prefetch,
     renewal_due,
+    stalled,
     stop_reason,
     to_reserve,
     too_old,
@@ -156,6 +157,11 @@ def test_a_lease_is_renewed_when_a_third_is_used_up() -> None:
     assert renewal_due(deadline=130.0, now=110.0, lease=30.0)
     assert not too_old(100.0, 109.9, 30.0)
     assert too_old(100.0, 110.0, 30.0)
+
+
+def test_what_should_have_started_in_fifty_milliseconds_goes_back_after_half_a_second() -> None:
+    assert not stalled(arrived=100.0, now=100.49)
+    assert stalled(arrived=100.0, now=100.5)
 
 
 @given(st.integers(1, 10**6), st.floats(0, 1, exclude_max=True))

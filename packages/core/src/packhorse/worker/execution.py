@@ -54,13 +54,15 @@ _RETURNED = Ending()
 class Execution:
     """One delivery in the hands of a worker, and how far it has come.
 
-    `deadline` is the end of its lease on the monotonic clock, moved on by renewals; `cancelled` and
-    `lost` are what a renewal brought to light, `at_ceiling` that there will be no other. `started`
-    (monotonic) is 0.0 until the handler starts; `stop` interrupts it where its runner can.
+    All moments are of the monotonic clock: `arrived`, when the worker got it; `deadline`, the end of
+    its lease, moved on by renewals; `started`, 0.0 until the handler starts. `cancelled` and `lost`
+    are what a renewal brought to light, `at_ceiling` that there will be no other. `stop` interrupts
+    the handler where its runner can.
     """
 
     __slots__ = (
         "arguments",
+        "arrived",
         "at_ceiling",
         "body",
         "cancelled",
@@ -87,12 +89,18 @@ class Execution:
     context: JobContext
 
     def __init__(
-        self, site: Site, delivery: Delivery, envelope: Envelope, definition: Definition
+        self,
+        site: Site,
+        delivery: Delivery,
+        envelope: Envelope,
+        definition: Definition,
+        arrived: float = 0.0,
     ) -> None:
         self.site = site
         self.delivery = delivery
         self.envelope = envelope
         self.definition = definition
+        self.arrived = arrived
         self.deadline = delivery.deadline
         self.result: object = None
         self.started = 0.0

@@ -3,6 +3,7 @@
 import logging
 import random
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -103,9 +104,10 @@ class Fetcher:
         busy = bool(hand.held)
         reserved = self._consumer.reserve(self._queues, wanted, self._sleep if waits else 0.0)
         self._see_paused(reserved)
+        arrived = time.monotonic()
         for delivery in self._recall(reserved.deliveries):
             try:
-                self._route(delivery)
+                self._route(delivery, arrived)
             except Exception:  # a codec that cannot write, a bug: the others must not suffer
                 _log.exception("a message could not be looked at, its lease will run out")
                 hand.drop([delivery.token])
@@ -148,7 +150,7 @@ class Fetcher:
                 self._settle(Settlement(Done(delivery)))
         return [one for one in known if one.message.id not in buried]
 
-    def _route(self, delivery: Delivery) -> None:
+    def _route(self, delivery: Delivery, arrived: float) -> None:
         """To a runner, or back with an outcome at once where nobody here can run it."""
         site, hand = self._site, self._hand
         hand.held[delivery.token] = None
@@ -166,7 +168,7 @@ class Fetcher:
             else:
                 self._settle(wait_for_name(delivery, envelope, delay))
             return
-        execution = Execution(site, delivery, envelope, definition)
+        execution = Execution(site, delivery, envelope, definition, arrived)
         if site.bus.hears(events.JobPopped):
             self._tell_popped(execution)
         hand.take(execution)

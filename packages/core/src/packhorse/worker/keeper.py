@@ -16,7 +16,7 @@ from packhorse.errors import ConnectionLost
 from packhorse.worker.closing import Settlement, give_back
 from packhorse.worker.execution import Execution
 from packhorse.worker.hand import Hand
-from packhorse.worker.plan import renewal_due, too_old, trouble_pause
+from packhorse.worker.plan import renewal_due, stalled, too_old, trouble_pause
 
 _log = logging.getLogger("packhorse.worker")
 
@@ -76,7 +76,9 @@ class Keeper:
         """Gives back what has waited too long for a runner; without `now`, all that waits."""
         for execution in list(self._hand.unstarted.values()):
             reserved_at = execution.delivery.deadline - self._lease
-            if now is not None and not too_old(reserved_at, now, self._lease):
+            if now is not None and not (
+                too_old(reserved_at, now, self._lease) or stalled(execution.arrived, now)
+            ):
                 return  # the ones behind it were reserved later
             if self._hand.claim(execution):
                 self._hand.give_back()

@@ -9,6 +9,8 @@ from msgspec import Struct
 
 PREFETCH_SECONDS = 0.05
 """How much work may wait in a worker: enough to bridge a round trip, too little to hoard."""
+PATIENCE = 10 * PREFETCH_SECONDS
+"""Seconds for which a message may wait in a worker that had thought to start it within 50 ms."""
 PREFETCH_LIMIT = 1_000
 """Messages that may wait in a worker, however fast they are."""
 
@@ -100,6 +102,12 @@ def stop_reason(limits: Limits, progress: Progress) -> StopReason | None:
 def too_old(reserved_at: float, now: float, lease: float) -> bool:
     """Whether what has not started is to be returned: it has waited for a third of its lease."""
     return now - reserved_at >= lease / 3
+
+
+def stalled(arrived: float, now: float) -> bool:
+    """Whether what has not started is to be returned though its lease is young: jobs turned out to
+    be so slow that others could start it sooner."""
+    return now - arrived >= PATIENCE
 
 
 def renewal_due(deadline: float, now: float, lease: float) -> bool:
