@@ -4,7 +4,6 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,8 +21,6 @@ from packhorse import (
 from packhorse.driver.message import Message
 from packhorse.ids import new_id
 from packhorse.testing import Running, eventually
-from tests.plugins.throwaway import installed
-from tests.unit.wire.codecs import TOY_PLUGIN
 
 
 @job(name="queue.work", tags=["vip"])
@@ -101,17 +98,6 @@ def test_what_cannot_be_read_is_shown_without_it(app: Packhorse) -> None:
     driver.send([Message(new_id(), "default", body) for body in bodies])
     shown = [(one.job, one.at, one.arguments) for one in app.queue().jobs()]
     assert shown == [("", 0.0, None), ("j", 5.0, None), ("j", 5.0, None)]
-
-
-def test_a_sealed_job_is_shown_to_who_has_the_key(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    installed(tmp_path, monkeypatch, "toy", TOY_PLUGIN)
-    with Packhorse("memory://", codecs=["toy"]) as app:
-        work.dispatch(5)
-        (one,) = app.queue().jobs()
-    assert one.job == "queue.work"
-    assert one.arguments in (None, '{"number":5}')
 
 
 def test_a_handle_knows_where_its_job_stands(app: Packhorse) -> None:
