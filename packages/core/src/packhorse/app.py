@@ -252,7 +252,11 @@ class Packhorse:
         onion = Onion[Sequence[Push]]()
         sent, error = None, None
         try:
-            onion.enter(around, pushes(connection.name, messages, names))
+            if not onion.enter(around, pushes(connection.name, messages, names)):
+                raise PackhorseError(
+                    "a plugin's dispatching function returned before its yield; nothing was sent "
+                    "(to stop a push it should raise, and say why)"
+                )
             sent = connection.driver.send(messages)
         except BaseException as raised:
             error = raised
