@@ -17,7 +17,7 @@ from packhorse.worker.attempt import Again, Bury, Finish
 from packhorse.worker.closing import LONGEST, bury, close, give_back, wait_for_name
 from packhorse.worker.failure import LIMIT
 from tests.plugins.throwaway import installed
-from tests.unit.wire.codecs import KNOWN, TOY_PLUGIN
+from tests.unit.wire.codecs import KNOWN, TOY_PLUGIN, Toy
 from tests.unit.worker.attempts import delivered, execution, site
 
 ERROR = ValueError("no")
@@ -247,3 +247,21 @@ def test_failed_of_arguments_that_cannot_be_read_is_not_called(
     with caplog.at_level(logging.ERROR):
         assert isinstance(close(one, verdict).outcome, Dead)
     assert caplog.records == []
+
+
+def test_what_can_no_longer_be_sealed_dies_without_a_word_in_clear(
+    sealed: Packhorse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = execution(sealed, plain.bind("secret"))
+    one.prepare()
+
+    def encode(*_: object) -> bytes:
+        raise OSError("the key store is away")
+
+    monkeypatch.setattr(Toy, "encode", encode)
+    outcome = close(one, Again(0.0, 1, 0, ValueError("secret"))).outcome
+    assert isinstance(outcome, Dead)
+    assert b"secret" not in outcome.record
+    record = death(outcome.record)
+    assert record.reason == "failed; what went wrong could not be sealed"
+    assert record.failures == ()
