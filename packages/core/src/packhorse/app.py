@@ -1,8 +1,8 @@
 """`Packhorse`: one app, with its settings, connections, queues, failed jobs and listeners."""
 
 import os
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from msgspec import UNSET
@@ -15,6 +15,7 @@ from packhorse.errors import ConfigError, PackhorseError
 from packhorse.events.bus import Bus, Listener
 from packhorse.handle import JobHandle
 from packhorse.job import Job, pending
+from packhorse.lazy import lazy
 from packhorse.middleware.compose import Onion
 from packhorse.pending import Pending
 from packhorse.queue import Queue
@@ -49,6 +50,7 @@ class Packhorse:
     ) -> None:
         self.settings = load(url, config, **settings)
         self.bus = Bus()
+        self._lock = threading.RLock()
         self._connections = {
             name: Connection(self, name, one) for name, one in self.settings.connections.items()
         }
@@ -56,9 +58,13 @@ class Packhorse:
         self._serializers: dict[str, Serializer] = {"json": JSON}
         current.enrol(self)
 
-    @cached_property
+    @lazy
     def wiring(self) -> "Wiring":
         """What the plugins offer and the settings name."""
+        with self._lock:
+            return self.__dict__.get("wiring") or self._wire()
+
+    def _wire(self) -> "Wiring":
         from packhorse.plugin.wiring import wire
 
         wiring = wire(self.settings)
@@ -67,9 +73,10 @@ class Packhorse:
         for event, listeners in wiring.listeners.items():
             for listener in listeners:
                 self.bus.on(event, listener)
+        self.__dict__["wiring"] = wiring
         return wiring
 
-    @cached_property
+    @lazy
     def failed(self) -> "FailedJobs":
         """The failed jobs of all connections."""
         from packhorse.failed import FailedJobs
@@ -207,6 +214,7 @@ class Packhorse:
 
     def after_fork(self) -> None:
         """Drops what was inherited from the parent process; called in every forked child."""
+        self._lock = threading.RLock()
         for connection in self._connections.values():
             connection.after_fork()
 

@@ -5,7 +5,6 @@ serializers and codecs by name, everything else by the plugin's name in `plugins
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from msgspec import Struct
@@ -13,6 +12,7 @@ from msgspec import Struct
 from packhorse.driver.contract import Driver, DriverSetup
 from packhorse.driver.url import Url
 from packhorse.errors import PackhorseError, PluginError
+from packhorse.lazy import lazy
 from packhorse.plugin import choosing, specs
 from packhorse.plugin.catalog import Catalog, Offer, collect
 from packhorse.plugin.discovery import CORE, Plugins, core, discover, with_version
@@ -96,19 +96,19 @@ class Wiring(Struct, frozen=True, dict=True, eq=False):
             raise blame(offer, f"{offer.spec.load} did not make a Codec")
         return codec
 
-    @cached_property
+    @lazy
     def middleware(self) -> tuple["Middleware", ...]:
         """What goes round every attempt, the outermost first."""
         found = self._listed(specs.MiddlewareSpec)
         return tuple(cast("Middleware", load_callable(each, each.spec.load)) for each in found)
 
-    @cached_property
+    @lazy
     def dispatching(self) -> tuple[Dispatching, ...]:
         """What goes round every push, the first one first."""
         found = self._listed(specs.DispatchingSpec)
         return tuple(cast("Dispatching", load_callable(each, each.spec.load)) for each in found)
 
-    @cached_property
+    @lazy
     def listeners(self) -> Mapping[type["Event"], tuple[Listener, ...]]:
         """For each event class that is named, those who listen to it."""
         listening: dict[type[Event], tuple[Listener, ...]] = {}
@@ -118,7 +118,7 @@ class Wiring(Struct, frozen=True, dict=True, eq=False):
                 listening[event] = (*listening.get(event, ()), listener)
         return listening
 
-    @cached_property
+    @lazy
     def services(self) -> Mapping[str, ServiceFactory]:
         """What starts and stops with a worker, by name."""
         found = self._listed(specs.ServiceSpec)
@@ -126,7 +126,7 @@ class Wiring(Struct, frozen=True, dict=True, eq=False):
             each.name: cast("ServiceFactory", load_callable(each, each.spec.load)) for each in found
         }
 
-    @cached_property
+    @lazy
     def types(self) -> "tuple[tuple[type, Encode, Decode], ...]":
         """Types that travel beside the core's own, each with how it is written and read."""
         return tuple(
@@ -138,7 +138,7 @@ class Wiring(Struct, frozen=True, dict=True, eq=False):
             for each in self._listed(specs.TypeSpec)
         )
 
-    @cached_property
+    @lazy
     def commands(self) -> Mapping[str, specs.CommandSpec]:
         """The plugins' commands by name, not imported yet; see `command`."""
         return {each.name: each.spec for each in self._listed(specs.CommandSpec)}
@@ -148,7 +148,7 @@ class Wiring(Struct, frozen=True, dict=True, eq=False):
         offer = self._one(specs.CommandSpec, name)
         return cast("click.Command", load_callable(offer, offer.spec.load))
 
-    @cached_property
+    @lazy
     def checks(self) -> Mapping[str, specs.CheckSpec]:
         """The plugins' checks by name, not imported yet; see `check`."""
         return {each.name: each.spec for each in self._listed(specs.CheckSpec)}
@@ -158,7 +158,7 @@ class Wiring(Struct, frozen=True, dict=True, eq=False):
         offer = self._one(specs.CheckSpec, name)
         return cast("Check", load_callable(offer, offer.spec.load))
 
-    @cached_property
+    @lazy
     def tables(self) -> Mapping[str, Struct]:
         """The active plugins' tables of settings, checked, by name."""
         if not self._active and not self.settings.tables:
@@ -172,7 +172,7 @@ class Wiring(Struct, frozen=True, dict=True, eq=False):
         """Everything installed, the core first, broken ones with their error."""
         return (with_version(self._core.plugins[0]), *self.catalog.plugins)
 
-    @cached_property
+    @lazy
     def catalog(self) -> Catalog:
         """What the installed plugins offer; they are looked for when the core is not enough."""
         block = self.settings.block
@@ -184,11 +184,11 @@ class Wiring(Struct, frozen=True, dict=True, eq=False):
         _report(catalog, self.settings.strict)
         return catalog
 
-    @cached_property
+    @lazy
     def _core(self) -> Catalog:
         return collect((core(),))
 
-    @cached_property
+    @lazy
     def _active(self) -> frozenset[str]:
         """The names of the plugins that the settings name, directly or by what they bring."""
         chosen: list[Offer[Struct]] = []
