@@ -12,6 +12,8 @@ import msgspec
 from msgspec import Struct
 
 from packhorse import events
+from packhorse.driver.abilities import KeepsDead
+from packhorse.driver.failover import FailoverDriver
 from packhorse.driver.message import Listed, Message
 from packhorse.errors import PackhorseError, StoreRequired
 from packhorse.graveyard import PAGE, Graveyard, graveyard
@@ -110,6 +112,9 @@ class FailedJobs:
     def _graveyards(self) -> "Iterator[tuple[Connection, Graveyard]]":
         for name in self._app.connections:
             connection = self._app.connection(name)
+            driver: object = connection.driver
+            if isinstance(driver, FailoverDriver) and isinstance(driver, KeepsDead):
+                continue  # what it keeps is kept by its first member, a connection of its own
             with suppress(StoreRequired):  # nothing of this connection can have been kept
                 yield connection, graveyard(connection)
 
