@@ -11,10 +11,11 @@ import pytest
 
 from packhorse import Packhorse, job
 from packhorse.driver.message import Counts
-from packhorse.testing import Running
+from packhorse.testing import FaultyDriver, Running, eventually
 from tests.integration.conftest import MEMORY, SQLITE
 from tests.integration.journal import journal
 from tests.integration.working import becomes_empty, drain, working
+from tests.integration.wrapping import wrap
 
 sqlite = pytest.mark.parametrize("url", [SQLITE], indirect=True)
 memory = pytest.mark.parametrize("url", [MEMORY], indirect=True)
@@ -138,8 +139,6 @@ def test_what_a_forked_child_sends_to_memory_is_its_own(app: Packhorse) -> None:
 
 
 def becomes_empty_but_for_the_delayed(app: Packhorse) -> None:
-    from packhorse.testing import eventually
-
     eventually(lambda: app.queue().counts() == Counts(delayed=1))
 
 
@@ -176,6 +175,8 @@ def test_many_threads_at_once(app: Packhorse) -> None:
 
 @both
 def test_an_event_loop_and_threads_at_once(app: Packhorse) -> None:
+    wrap(app, FaultyDriver).delay("send", 0.2, times=6)
+
     async def send() -> float:
         ticks, done = 0, asyncio.Event()
 
@@ -192,7 +193,7 @@ def test_an_event_loop_and_threads_at_once(app: Packhorse) -> None:
         return ticks
 
     sending = Running(lambda: [notes.dispatch(number) for number in range(100, 200)])
-    assert asyncio.run(send()) > 100  # the loop went on
+    assert asyncio.run(send()) > 100  # the loop went on while the broker took its time
     sending.answer()
     drain(app)
     assert ran() == list(range(200))
