@@ -221,47 +221,6 @@ def test_the_refused_are_named() -> None:
     check_sent(messages[:1], sent[:1], ["a"])
 
 
-@pytest.mark.parametrize("payload", [{"a": 1}, b'{"a": 1}', '{"a": 1}', {"a": Path("x")}])
-def test_a_raw_push(app: Packhorse, payload: Any) -> None:
-    handle = app.queue("q").push_raw("nobody.knows", payload)
-    found = app.queue("q").get(handle.id)
-    assert found is not None
-    assert found.job == "nobody.knows"
-    assert found.arguments is not None
-    assert json.loads(found.arguments)["a"] in (1, "x")
-
-
-@pytest.mark.parametrize(
-    "payload",
-    [
-        "",
-        "[]",
-        "5",
-        "{",
-        '{"a": NaN}',
-        '"\ud800"',
-        b"\xff",
-        '{"a":' + "[" * 100_000,
-        {"a": object()},
-    ],
-)
-def test_a_raw_push_of_no_json_object(app: Packhorse, payload: Any) -> None:
-    with pytest.raises(InvalidPayload, match=r"^job j: the payload is no JSON object: "):
-        app.queue().push_raw("j", payload)
-    assert app.queue().size() == 0
-
-
-def test_a_raw_push_of_nan(app: Packhorse) -> None:
-    with pytest.raises(InvalidPayload, match=r"^job j: the payload holds a NaN"):
-        app.queue().push_raw("j", {"a": [math.nan]})
-
-
-@pytest.mark.parametrize("name", ["", "\ud800"])
-def test_a_raw_push_of_no_name(app: Packhorse, name: str) -> None:
-    with pytest.raises(JobDefinitionError, match=r"^push_raw: name="):
-        app.queue().push_raw(name, {})
-
-
 def test_asynchronous_dispatch_blocks_no_loop(app: Packhorse) -> None:
     async def main() -> list[str]:
         handles = await asyncio.gather(
