@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from packhorse import registry
 from tests.unit.cli.conftest import Call, call
 from tests.unit.conftest import process_state
 
@@ -50,6 +51,8 @@ def shop(call: Call, monkeypatch: pytest.MonkeyPatch) -> Call:
         'imports = ["cli_shop"]\n[connections.main]\nurl = "sqlite:///jobs.db"\n'
     )
     monkeypatch.delitem(sys.modules, "cli_shop", raising=False)
+    # As in a process of its own: other test modules have defined jobs when they were collected.
+    monkeypatch.setattr(registry, "_jobs", {})
     return call
 
 
