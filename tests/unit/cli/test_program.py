@@ -38,7 +38,8 @@ def test_its_version(call: Call) -> None:
         (["--url", "memory://", "queues", "--connection", "mian"], "did you mean 'main'?"),
         (["--url", "memory://", "work", "--import", "cli_nothing"], "no module 'cli_nothing'"),
         (["--url", "memory://", "work", "--tries", "1", "--backoff", "x"], "is no duration"),
-        (["--url", "null://", "work"], "name a companion"),
+        (["--url", "null://", "work"], "drops every job (null://), so there is nothing to work on"),
+        (["--url", "sync://", "work"], "runs each job where it is dispatched (sync://)"),
     ],
 )
 def test_a_wrong_setting_is_one_line_and_exit_code_2(

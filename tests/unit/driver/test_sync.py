@@ -53,12 +53,11 @@ def test_a_unique_key_is_refused_before_anything_runs() -> None:
     assert runs.bodies == []
 
 
-def test_a_worker_finds_nothing() -> None:
+def test_there_is_nothing_to_work_on() -> None:
     driver = opened(Runs())
-    consumer = driver.consumer("worker")
-    assert consumer.reserve([QUEUE], 10, 0).deliveries == ()
     assert driver.counts(QUEUE) == Counts()
-    consumer.close()
+    with pytest.raises(ConfigError, match="connection 'here' runs each job where it is dispatched"):
+        driver.consumer("worker")
     driver.close()
 
 

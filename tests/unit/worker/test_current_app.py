@@ -2,7 +2,7 @@
 
 import pytest
 
-from packhorse import Packhorse, current, job
+from packhorse import Packhorse, current, events, job
 
 
 @job
@@ -32,6 +32,29 @@ def test_from_a_worker(default: Packhorse) -> None:
         app.dispatch(each.bind())
     assert app.worker().run(stop_when_empty=True).jobs == 4
     assert default.queue().size() == 0
+
+
+@pytest.mark.parametrize(
+    "event",
+    [events.WorkerStarting, events.JobPopped, events.JobProcessing, events.JobProcessed],
+    ids=lambda event: event.__name__,
+)
+def test_from_a_listener_in_any_of_the_workers_threads(
+    default: Packhorse, event: type[events.Event]
+) -> None:
+    app = Packhorse("memory://")
+    heard: list[events.Event] = []
+
+    @app.on(event)
+    def follow_up(told: events.Event) -> None:
+        heard.append(told)
+        if len(heard) == 1:
+            child.dispatch()
+
+    app.dispatch(child.bind())
+    app.worker().run(max_jobs=2)
+    assert default.queue().size() == 0
+    assert app.queue().size() == 0
 
 
 def test_from_a_job_that_is_run_here(default: Packhorse) -> None:

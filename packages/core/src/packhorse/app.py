@@ -9,14 +9,13 @@ from msgspec import UNSET
 
 from packhorse import current, events, registry
 from packhorse.connection import Connection
-from packhorse.dispatch import Push, check_sent, message_for, pushes, raw_message, said
-from packhorse.driver.message import Message, Sent
-from packhorse.errors import ConfigError, PackhorseError
+from packhorse.dispatch import check_sent, message_for, raw_message, said, send
+from packhorse.driver.message import Message
+from packhorse.errors import ConfigError
 from packhorse.events.bus import Bus, Listener
 from packhorse.handle import JobHandle
 from packhorse.job import Job, pending
 from packhorse.lazy import lazy
-from packhorse.middleware.compose import Onion
 from packhorse.pending import Pending
 from packhorse.queue import Queue
 from packhorse.settings import Keywords, load, nearest
@@ -185,12 +184,24 @@ class Packhorse:
         connection: str | None = None,
         concurrency: int = 8,
         name: str | None = None,
+        sleep: float = 5.0,
+        rest: float = 0.0,
+        grace: float = 30.0,
     ) -> "Worker":
-        """A worker in this process, for queues in order of preference; see `Worker.run`."""
+        """A worker in this process, for queues in order of preference; see `Worker` and `Worker.run`."""
         from packhorse.worker.worker import Worker
 
         on = self.connection(connection)
-        return Worker(self, on, queues or [on.settings.queue], concurrency=concurrency, name=name)
+        return Worker(
+            self,
+            on,
+            queues or [on.settings.queue],
+            concurrency=concurrency,
+            name=name,
+            sleep=sleep,
+            rest=rest,
+            grace=grace,
+        )
 
     def codec(self, name: str) -> "Codec":
         """The codec of this name; raises `PluginError` if it cannot be had."""
@@ -242,38 +253,13 @@ class Packhorse:
         self, connection: Connection, messages: list[Message], names: list[str]
     ) -> list[JobHandle]:
         self._tell(events.JobQueueing, connection, messages, names)
-        sent = self._through_plugins(connection, messages, names)
+        sent = send(connection, messages, names, self.wiring.dispatching)
         check_sent(messages, sent, names)
         self._tell(events.JobQueued, connection, messages, names)
         return [
             JobHandle(connection, answer.holder or answer.id, name, message.queue)
             for message, answer, name in zip(messages, sent, names, strict=True)
         ]
-
-    def _through_plugins(
-        self, connection: Connection, messages: list[Message], names: list[str]
-    ) -> list[Sent]:
-        """Sends, with what plugins put round each push."""
-        around = self.wiring.dispatching
-        if not around:
-            return connection.driver.send(messages)
-        onion = Onion[Sequence[Push]]()
-        sent, error = None, None
-        try:
-            if not onion.enter(around, pushes(connection.name, messages, names)):
-                raise PackhorseError(
-                    "a plugin's dispatching function returned before its yield; nothing was sent "
-                    "(to stop a push it should raise, and say why)"
-                )
-            sent = connection.driver.send(messages)
-        except BaseException as raised:
-            error = raised
-        error = onion.leave(sent, error)
-        if error is not None or sent is None:
-            raise error or PackhorseError(
-                "a plugin's dispatching function hid that the push failed"
-            )
-        return sent
 
     def _tell(
         self,

@@ -10,8 +10,9 @@ from msgspec import UNSET, Raw, Struct
 
 from packhorse.definition import has_nan
 from packhorse.driver.message import Message, Sent, Unique
-from packhorse.errors import InvalidPayload, PayloadTooLarge
+from packhorse.errors import InvalidPayload, PackhorseError, PayloadTooLarge
 from packhorse.ids import new_id
+from packhorse.middleware.compose import Onion
 from packhorse.options import RUN, OptionSet, check, moment
 from packhorse.pending import Pending
 from packhorse.wire.envelope import Body
@@ -20,6 +21,7 @@ from packhorse.wire.serializer import JSON
 
 if TYPE_CHECKING:
     from packhorse.connection import Connection
+    from packhorse.plugin.wiring import Dispatching
 
 _encode = msgspec.json.Encoder().encode
 
@@ -32,14 +34,6 @@ class Push(Struct, frozen=True):
     queue: str
     connection: str
     delay: float
-
-
-def pushes(connection: str, messages: Sequence[Message], names: Sequence[str]) -> list[Push]:
-    """What is told of messages to plugins that stand round each push."""
-    return [
-        Push(message.id, name, message.queue, connection, message.delay)
-        for message, name in zip(messages, names, strict=True)
-    ]
 
 
 def said(pending: Pending[Any], name: str) -> Any:
@@ -109,6 +103,36 @@ def raw_message(
     id = new_id()
     body = seal(Body(args=Raw(data)), connection.codecs(), id=id, job=name, at=time.time())
     return Message(id, queue, body, delay=delay)
+
+
+def send(
+    connection: "Connection",
+    messages: Sequence[Message],
+    names: Sequence[str],
+    around: "Sequence[Dispatching]",
+) -> list[Sent]:
+    """Sends messages of the jobs so named, with what plugins put `around` each push."""
+    if not around:
+        return connection.driver.send(messages)
+    told = [
+        Push(message.id, name, message.queue, connection.name, message.delay)
+        for message, name in zip(messages, names, strict=True)
+    ]
+    onion = Onion[Sequence[Push]]()
+    sent, error = None, None
+    try:
+        if not onion.enter(around, told):
+            raise PackhorseError(
+                "a plugin's dispatching function returned before its yield; nothing was sent "
+                "(to stop a push it should raise, and say why)"
+            )
+        sent = connection.driver.send(messages)
+    except BaseException as raised:
+        error = raised
+    error = onion.leave(sent, error)
+    if error is not None or sent is None:
+        raise error or PackhorseError("a plugin's dispatching function hid that the push failed")
+    return sent
 
 
 def check_sent(messages: Sequence[Message], sent: Sequence[Sent], names: Sequence[str]) -> None:

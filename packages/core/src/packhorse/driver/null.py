@@ -1,13 +1,12 @@
-"""`null://`: takes every message and drops it, for switching a queue off; hands out nothing."""
+"""`null://`: takes every message and drops it, for switching a queue off."""
 
-import threading
 from collections.abc import Sequence
-from typing import Self
+from typing import NoReturn, Self
 
-from packhorse.driver.contract import Capabilities, Consumer, Driver, DriverSetup
-from packhorse.driver.message import LOST, Counts, Delivery, Message, Renewed, Reserved, Sent
-from packhorse.driver.outcome import Outcome, Settled
+from packhorse.driver.contract import Capabilities, Driver, DriverSetup
+from packhorse.driver.message import Counts, Message, Sent
 from packhorse.driver.url import Url
+from packhorse.errors import ConfigError
 
 
 class NullDriver(Driver):
@@ -15,44 +14,26 @@ class NullDriver(Driver):
 
     capabilities = Capabilities(known_ids=False, unique=True, groups=True)
 
+    def __init__(self, setup: DriverSetup) -> None:
+        self._connection = setup.connection
+
     @classmethod
     def open(cls, url: Url, setup: DriverSetup) -> Self:
         url.expect([])
-        return cls()
+        return cls(setup)
 
     def send(self, messages: Sequence[Message]) -> list[Sent]:
         return [Sent(message.id, "stored") for message in messages]
 
-    def consumer(self, worker: str) -> Consumer:
-        return EmptyConsumer()
+    def consumer(self, worker: str) -> NoReturn:
+        """Raises `ConfigError`: a worker would wait for ever."""
+        raise ConfigError(
+            f"connection {self._connection!r} drops every job (null://), so there is nothing to work "
+            "on; name another connection"
+        )
 
     def counts(self, queue: str, cap: int = 10_000) -> Counts:
         return Counts()
 
     def close(self) -> None:
         """There is nothing to give back."""
-
-
-class EmptyConsumer(Consumer):
-    """Waits as it is told and never brings anything."""
-
-    def __init__(self) -> None:
-        self._woken = threading.Event()
-
-    def reserve(self, queues: Sequence[str], limit: int, wait: float) -> Reserved:
-        self._woken.wait(wait)
-        self._woken.clear()
-        return Reserved()
-
-    def settle(self, outcomes: Sequence[Outcome]) -> list[Settled]:
-        return ["gone" for _ in outcomes]
-
-    def renew(self, deliveries: Sequence[Delivery]) -> list[Renewed]:
-        return [LOST for _ in deliveries]
-
-    def wake(self) -> None:
-        self._woken.set()
-
-    def close(self) -> None:
-        """Ends a wait that is still under way."""
-        self._woken.set()

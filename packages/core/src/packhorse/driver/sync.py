@@ -5,17 +5,17 @@ whoever sent it, and what was to be sent after that one is not run.
 """
 
 from collections.abc import Sequence
-from typing import Self
+from typing import NoReturn, Self
 
 from packhorse.driver import limits
-from packhorse.driver.contract import Capabilities, Consumer, Driver, DriverSetup
+from packhorse.driver.contract import Capabilities, Driver, DriverSetup
 from packhorse.driver.message import Counts, Message, Sent
-from packhorse.driver.null import EmptyConsumer
 from packhorse.driver.url import Url
+from packhorse.errors import ConfigError
 
 
 class SyncDriver(Driver):
-    """Sends a message by running it through `DriverSetup.run`; a worker finds nothing here."""
+    """Sends a message by running it through `DriverSetup.run`."""
 
     capabilities = Capabilities(follow="before", known_ids=False)
 
@@ -37,8 +37,12 @@ class SyncDriver(Driver):
             sent.append(Sent(message.id, "stored"))
         return sent
 
-    def consumer(self, worker: str) -> Consumer:
-        return EmptyConsumer()
+    def consumer(self, worker: str) -> NoReturn:
+        """Raises `ConfigError`: a worker would wait for ever."""
+        raise ConfigError(
+            f"connection {self._connection!r} runs each job where it is dispatched (sync://), so there "
+            "is nothing to work on; name another connection"
+        )
 
     def counts(self, queue: str, cap: int = 10_000) -> Counts:
         return Counts()

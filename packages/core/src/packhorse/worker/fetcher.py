@@ -21,6 +21,7 @@ from packhorse.worker.companion import Companion
 from packhorse.worker.execution import Execution, Site
 from packhorse.worker.hand import Hand
 from packhorse.worker.plan import Limits, to_reserve, trouble_pause
+from packhorse.worker.threads import thread
 
 _log = logging.getLogger("packhorse.worker")
 
@@ -61,7 +62,7 @@ class Fetcher:
         self._paused: frozenset[str] = frozenset()
         self._unsure = False
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="packhorse-fetch", daemon=True)
+        self._thread = thread("fetch", self._work)
         self.idle_since: float | None = None
         self.empty = False
 

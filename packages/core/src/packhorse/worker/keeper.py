@@ -17,6 +17,7 @@ from packhorse.worker.closing import Settlement, give_back
 from packhorse.worker.execution import Execution
 from packhorse.worker.hand import Hand
 from packhorse.worker.plan import renewal_due, stalled, too_old, trouble_pause
+from packhorse.worker.threads import thread
 
 _log = logging.getLogger("packhorse.worker")
 
@@ -45,7 +46,7 @@ class Keeper:
         self._failures = 0
         self._not_before = 0.0
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="packhorse-keep", daemon=True)
+        self._thread = thread("keep", self._work)
 
     def start(self) -> None:
         self._thread.start()

@@ -1,40 +1,25 @@
 """Runs `async def` jobs on one event loop in a thread of its own."""
 
 import asyncio
-import contextvars
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 
-from packhorse.worker.attempt import Bury, Verdict
+from packhorse.worker.attempt import Bury
 from packhorse.worker.execution import Execution
 from packhorse.worker.hand import Hand
-from packhorse.worker.telling import tell_attempted, tell_running
-
-Finished = Callable[[Execution, Verdict], None]
+from packhorse.worker.runner import Finished, Runner
 
 
-class LoopRunner:
+class LoopRunner(Runner):
     """Up to `concurrency` tasks at once, in the order of submission.
 
     `finished` is called on the loop, except for a job that failed for good and wants to be told:
     that call runs in a helper thread, because `failed` is ordinary code and may block.
     """
 
-    def __init__(
-        self,
-        hand: Hand,
-        concurrency: int,
-        rest: float,
-        context: contextvars.Context,
-        finished: Finished,
-    ) -> None:
-        self._hand = hand
-        self._context = context
-        self._concurrency = concurrency
-        self._rest = rest
-        self._finished = finished
+    def __init__(self, hand: Hand, concurrency: int, rest: float, finished: Finished) -> None:
+        super().__init__(hand, concurrency, rest, finished)
         self._ready: deque[Execution] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -50,12 +35,12 @@ class LoopRunner:
         # One wake-up covers all that is submitted until the loop looks.
         if not self._announced:
             self._announced = True
-            self._loop.call_soon_threadsafe(self._begin)
+            self._loop.call_soon_threadsafe(self._look)
 
     def stop(self) -> None:
         """Ends the loop and cancels what still runs; does not wait."""
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._end)
+            self._loop.call_soon_threadsafe(self._halt)
 
     def _serve(self) -> None:
         assert self._loop is not None
@@ -64,7 +49,7 @@ class LoopRunner:
         self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         self._loop.close()
 
-    def _begin(self) -> None:
+    def _look(self) -> None:
         self._announced = False
         self._fill()
 
@@ -72,7 +57,6 @@ class LoopRunner:
         while self._ready and len(self._tasks) < self._concurrency:
             execution = self._ready.popleft()
             if self._hand.claim(execution):
-                # A context of its own: what one job sets is not seen by the next.
                 task = asyncio.Task(
                     self._run(execution), loop=self._loop, context=self._context.copy()
                 )
@@ -93,19 +77,13 @@ class LoopRunner:
             await asyncio.sleep(self._rest)
 
     async def _attempt(self, execution: Execution) -> None:
-        verdict = execution.prepare()
+        verdict = self._begin(execution, self._cancel(asyncio.current_task()))
         if verdict is None:
-            tell_running(execution)
-            execution.stop = self._cancel(asyncio.current_task())
-            execution.started = time.monotonic()
-            self._hand.start(execution)
             ending = await execution.run_async()
             execution.stop = None
-            execution.duration = time.monotonic() - execution.started
             if self._ending and isinstance(ending.error, asyncio.CancelledError):
                 return  # its lease runs out and another worker takes over
-            tell_attempted(execution, ending)
-            verdict = execution.conclude(ending)
+            verdict = self._end(execution, ending)
         if isinstance(verdict, Bury) and execution.definition.on_failed is not None:
             await asyncio.to_thread(self._finished, execution, verdict)
         else:
@@ -118,7 +96,7 @@ class LoopRunner:
 
         return stop
 
-    def _end(self) -> None:
+    def _halt(self) -> None:
         assert self._loop is not None
         self._ending = True
         for task in self._tasks:

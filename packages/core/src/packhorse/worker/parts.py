@@ -1,12 +1,10 @@
 """The parts of one run of a worker: what they share, and the order in which they start and end."""
 
-import contextvars
 import logging
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from packhorse.current import choose
 from packhorse.options import OptionSet
 from packhorse.worker.attempt import Verdict
 from packhorse.worker.closing import close
@@ -18,9 +16,9 @@ from packhorse.worker.keeper import Keeper
 from packhorse.worker.loop_runner import LoopRunner
 from packhorse.worker.plan import Limits
 from packhorse.worker.policy import Policies
-from packhorse.worker.runner import ThreadRunner
 from packhorse.worker.settler import Settler
 from packhorse.worker.telling import tell_lost
+from packhorse.worker.thread_runner import ThreadRunner
 
 if TYPE_CHECKING:
     from packhorse.app import Packhorse
@@ -63,9 +61,7 @@ class Parts:
             self.settler.put,
             troubled,
         )
-        context = contextvars.Context()
-        context.run(choose, app)  # what a job dispatches goes through the app that runs it
-        runner = (self.hand, concurrency, rest, context, self._finished)
+        runner = (self.hand, concurrency, rest, self._finished)
         self.threads = ThreadRunner(*runner)
         self.loop = LoopRunner(*runner)
         self.fetcher = Fetcher(

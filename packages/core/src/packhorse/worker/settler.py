@@ -16,6 +16,7 @@ from packhorse.worker.execution import Site
 from packhorse.worker.hand import Hand
 from packhorse.worker.plan import trouble_pause
 from packhorse.worker.telling import tell_lost, tell_settled
+from packhorse.worker.threads import thread
 
 GROUP = 1_000
 """Outcomes in one call at most: a bound on the size of a request and on how long a lock is held."""
@@ -46,7 +47,7 @@ class Settler:
         self._queue: queue.SimpleQueue[Settlement | None] = queue.SimpleQueue()
         self._refused: dict[bytes, int] = {}
         self._giving_up = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="packhorse-settle", daemon=True)
+        self._thread = thread("settle", self._work)
 
     def start(self) -> None:
         self._thread.start()

@@ -1,5 +1,6 @@
 """`Worker`: one process's worker on one connection; opens its parts, watches them, stops them."""
 
+import contextvars
 import logging
 import os
 import random
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from packhorse import events
+from packhorse.current import choose
 from packhorse.errors import ConfigError, ConnectionLost
 from packhorse.options import NOTHING, OptionSet
 from packhorse.worker.memory import resident
@@ -56,7 +58,9 @@ class Worker:
     """Runs the jobs of some queues, in order of preference, until it is told to stop.
 
     `concurrency` is how many `def` jobs, and how many `async def` jobs, run at once. `name` is for
-    people to read; each start gets a name of its own from it.
+    people to read; each start gets a name of its own from it. In seconds: `sleep` is the longest wait
+    for a job, `rest` a pause after each, `grace` how long running jobs may go on after the end was
+    asked for.
     """
 
     def __init__(
@@ -114,6 +118,11 @@ class Worker:
         limits = Limits(max_jobs, max_time, max_memory, stop_when_empty, stop_when_empty_for)
         # A worker that waits blocks in `reserve`; one that must notice an empty spell looks sooner.
         sleep = min(self._sleep, stop_when_empty_for or self._sleep)
+        context = contextvars.Context()
+        context.run(choose, self._app)  # what jobs and listeners dispatch goes through this app
+        return context.run(self._run, limits, sleep)
+
+    def _run(self, limits: Limits, sleep: float) -> Report:
         with self._signals():
             parts = self._open(limits, sleep)
             if parts is None:
