@@ -52,7 +52,7 @@ def test_from_a_listener_in_any_of_the_workers_threads(
             child.dispatch()
 
     app.dispatch(child.bind())
-    app.worker().run(max_jobs=2)
+    assert app.worker().run(max_jobs=2, max_time=5).jobs == 2
     assert default.queue().size() == 0
     assert app.queue().size() == 0
 
