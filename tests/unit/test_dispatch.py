@@ -169,10 +169,11 @@ def test_unique_keys(app: Packhorse) -> None:
     assert message_for(plain.using(group="g").bind(), app.connection()).group == "g"
 
 
-def test_what_the_broker_cannot_do_is_refused(app: Packhorse) -> None:
-    with pytest.raises(Unsupported):
-        plain.using(group="g").dispatch()
-    assert app.queue().size() == 0
+def test_what_the_broker_cannot_do_is_refused() -> None:
+    with Packhorse("memory://?like=beanstalkd") as app:
+        with pytest.raises(Unsupported):
+            app.dispatch(plain.using(group="g").bind())
+        assert app.queue().size() == 0
 
 
 def test_a_message_that_is_too_large(app: Packhorse) -> None:

@@ -218,7 +218,7 @@ def test_renewing_a_cancelled_message_says_so_and_keeps_the_lease() -> None:
 
 
 def test_a_unique_key_or_a_group_is_refused_before_anything_is_sent() -> None:
-    driver = memory()
+    driver = transport("?like=beanstalkd")
     consumer = driver.consumer("worker")
     keyed = Message(UUID(int=1), QUEUE, b"", unique=Unique("key"))
     grouped = Message(UUID(int=2), QUEUE, b"", group="g")
@@ -227,7 +227,7 @@ def test_a_unique_key_or_a_group_is_refused_before_anything_is_sent() -> None:
             driver.send([message(), refused])
     driver.send([message()])
     parent = take_one(consumer)
-    with pytest.raises(Unsupported):
+    with pytest.raises(Unsupported, match="unique"):
         consumer.settle([Done(parent, [keyed])])
     assert driver.counts(QUEUE) == Counts(reserved=1)
 

@@ -8,7 +8,7 @@ from packhorse.driver.abilities import Cancels, Lists
 if TYPE_CHECKING:
     from packhorse.connection import Connection
 
-HandleState = Literal["waiting", "delayed", "leased", "dead", "gone"]
+HandleState = Literal["waiting", "delayed", "leased", "parked", "dead", "gone"]
 
 
 class JobHandle:

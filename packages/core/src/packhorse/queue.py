@@ -79,13 +79,13 @@ class Queue:
         return self._app.push_raw(name, payload, self._connection, self.name, delay)
 
     def counts(self, cap: int = 10_000) -> Counts:
-        """How many messages are ready, delayed and reserved, each up to `cap`."""
+        """How many messages are ready, delayed, reserved and parked, each up to `cap`."""
         return self._connection.driver.counts(self.name, cap)
 
     def size(self) -> int:
-        """How many messages are ready, delayed or reserved."""
+        """How many messages are ready, delayed, reserved or parked."""
         counts = self.counts(cap=2**62)
-        return counts.ready + counts.delayed + counts.reserved
+        return counts.ready + counts.delayed + counts.reserved + counts.parked
 
     def oldest_age(self) -> float | None:
         """For how many seconds the first of the ready messages has been due; None if none is."""

@@ -6,7 +6,7 @@ from uuid import UUID
 import click
 
 from packhorse.cli.output import complain, json_option, moment, print_json
-from packhorse.cli.queue import facts
+from packhorse.cli.queue import MOMENTS, facts
 from packhorse.cli.setup import Setup
 from packhorse.driver.abilities import Cancels, Lists
 
@@ -34,14 +34,13 @@ def show(setup: Setup, id: UUID, as_json: bool) -> int:
     if as_json:
         print_json(facts(one))
         return 0
-    at = {"waiting": "due since", "delayed": "due at", "leased": "lease ends", "dead": "failed at"}
     lines = [
         ("job", one.job or "? (the message cannot be read)"),
         ("id", str(one.id)),
         ("queue", f"{one.queue} on {one.connection}"),
         ("state", one.state + (", cancelled" if one.cancelled else "")),
         ("dispatched", moment(one.at)),
-        (at[one.state], moment(one.moment)),
+        (MOMENTS[one.state], moment(one.moment)),
         ("failures", str(one.failed)),
         ("deliveries", str(one.deliveries)),
         ("worker", one.worker or ""),

@@ -17,6 +17,16 @@ if TYPE_CHECKING:
     from packhorse.queue import QueuedJob
 
 
+MOMENTS: dict[State, str] = {
+    "waiting": "due since",
+    "delayed": "due at",
+    "leased": "lease ends",
+    "parked": "due at",
+    "dead": "failed",
+}
+"""What a message's moment is, by its state."""
+
+
 @click.group()
 def queue() -> None:
     """Look into one queue, clear, pause or resume it."""
@@ -68,9 +78,8 @@ def jobs(
     if not found:
         note(f"no {state} jobs on {name!r}")
         return
-    when = {"waiting": "due since", "delayed": "due at", "leased": "lease ends", "dead": "failed"}
     rows = [[str(one.id), one.job or "?", moment(one.moment), _text(one)] for one in found]
-    table(["id", "job", when[state], "arguments"], rows)
+    table(["id", "job", MOMENTS[state], "arguments"], rows)
     if len(found) == limit:
         note(f"there may be more: --after {found[-1].id}")
 

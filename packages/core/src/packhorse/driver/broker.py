@@ -11,22 +11,16 @@ from itertools import count
 
 from msgspec import structs
 
+from packhorse.driver.keys import Keys
+from packhorse.driver.known import KnownIds
 from packhorse.driver.limits import refusal, round_up
 from packhorse.driver.line import Entry, Line
-from packhorse.driver.message import (
-    CANCELLED,
-    CEILING,
-    LOST,
-    Delivery,
-    Message,
-    Renewed,
-    Sent,
-)
+from packhorse.driver.message import CANCELLED, CEILING, LOST, Delivery, Message, Renewed, Sent
 from packhorse.driver.outcome import Dead, Done, Outcome, Retry, Settled
 from packhorse.driver.personality import Personality
 
 SWEEP = 1_000
-"""From this size on, what is over is swept out whenever it may be half of a table."""
+"""From this size on, empty lines are swept out whenever they may be half of all."""
 
 
 class Broker:
@@ -39,8 +33,9 @@ class Broker:
         self.live: dict[int, Entry] = {}
         self.dead: dict[int, Entry] = {}
         self.lines: dict[str, Line] = {}
-        self._known: dict[int, float] = {}
-        self._sweep_known = self._sweep_lines = SWEEP
+        self._keys = Keys()
+        self._known = KnownIds()
+        self._sweep_lines = SWEEP
         self._fenced = self.capabilities.fencing == "broker"
         self._numbers = count(1)
         # A random start keeps the tokens of one driver from meaning anything to another.
@@ -64,6 +59,9 @@ class Broker:
             if not self._fenced:
                 token = entry.key.to_bytes(8, "big") + token
             line.lease(entry, token, end, worker)
+            unique = entry.message.unique
+            if unique is not None and unique.until == "reserved":
+                self._keys.free(entry.message, now)
             taken.append(
                 Delivery(
                     entry.message,
@@ -73,6 +71,7 @@ class Broker:
                     deadline,
                     ceiling,
                     entry.cancelled,
+                    entry.superseded,
                 )
             )
         return taken
@@ -117,27 +116,34 @@ class Broker:
         return CANCELLED if entry.cancelled else monotonic + self.lease
 
     def cancel(self, entry: Entry, now: float) -> None:
-        """Marks a message, and makes it due now if it was delayed."""
-        if entry.moment > now and not entry.token:
-            self.remove(entry)
-            entry = self._replace(entry, gone=False, moment=now, sequence=next(self._numbers))
-            self.lines[entry.message.queue].append(entry)
-        entry.cancelled = True
+        """Marks a message, and makes it due now if it was delayed or parked."""
+        self._hasten(entry, now).cancelled = True
 
     def revive(self, message: Message, now: float) -> Sent:
-        """Lets a dead message wait again."""
+        """Lets a dead message wait again, if nobody holds its unique key."""
         if message.id.int not in self.dead:
             return Sent(message.id, "known")
         if (error := self.refusal(message)) is not None:
             return Sent(message.id, "refused", error=error)
+        if message.unique is not None:
+            if (rival := self._keys.rival(message, message.queue, now)) is not None:
+                return Sent(message.id, "taken", rival)
+            self._keys.take(message, now, now)
         self._enter(self.dead.pop(message.id.int).key, message, now, message.delay)
         return Sent(message.id, "stored")
 
-    def move(self, entry: Entry, queue: str) -> None:
-        """Moves a waiting or delayed message to another queue, its moment kept."""
+    def move(self, entry: Entry, queue: str, now: float) -> bool:
+        """Moves a message that is not leased to another queue, its moment kept; False: key taken."""
+        message = entry.message
+        if message.queue == queue:
+            return True
+        if not self._keys.move(message, queue, now):
+            return False
         self.remove(entry)
-        message = structs.replace(entry.message, queue=queue)
-        self._line(queue).insert(self._replace(entry, gone=False, message=message))
+        self.lines[message.queue].leave(entry)
+        message = structs.replace(message, queue=queue)
+        self._line(queue).join(self._replace(entry, gone=False, parked=False, message=message))
+        return True
 
     def rescue(self, entry: Entry, blamed: bool) -> None:
         """Ends a lease; a blamed delivery counts, and its message goes first."""
@@ -165,25 +171,44 @@ class Broker:
 
     def end(self, entry: Entry, now: float) -> None:
         """Forgets a message that was removed or dead, but for its id if that is to stay known."""
-        del (self.live if entry.record is None else self.dead)[entry.key]
+        if entry.record is None:
+            self._let_go(entry, now)
+        else:
+            del self.dead[entry.key]
         once = entry.message.once
         if once > 0 and self.capabilities.known_ids:
-            self._known[entry.key] = now + once
-            if len(self._known) > self._sweep_known:
-                self._known = {key: end for key, end in self._known.items() if end > now}
-                self._sweep_known = SWEEP + 2 * len(self._known)
+            self._known.keep(entry.key, now + once, now)
 
     def _send(self, message: Message, now: float) -> Sent:
         if self.capabilities.known_ids:
             key = message.id.int
-            if key in self.live or key in self.dead or self._known.get(key, now) > now:
+            if key in self.live or key in self.dead or self._known.knows(key, now):
                 return Sent(message.id, "known")
         else:
             key = next(self._numbers)
         if (error := self.refusal(message)) is not None:
             return Sent(message.id, "refused", error=error)
+        if message.unique is not None:
+            return self._contend(key, message, now)
         self._enter(key, message, now, message.delay)
         return Sent(message.id, "stored")
+
+    def _contend(self, key: int, message: Message, now: float) -> Sent:
+        """Stores a message if it gets its unique key."""
+        unique = message.unique
+        assert unique is not None
+        held, first, superseded = self._keys.held(message.queue, unique.key, now), now, None
+        if held is not None:
+            holder = self.live[held.holder.int] if held.live else None
+            taken = holder is None or holder.token or holder.cancelled
+            if holder is None or taken or unique.on_taken == "keep":
+                return Sent(message.id, "taken", held.holder)
+            self._hasten(holder, now).superseded = True
+            first, superseded = held.first, held.holder
+        self._keys.take(message, now, first)
+        longest = message.delay if unique.max_wait is None else first + unique.max_wait - now
+        self._enter(key, message, now, min(message.delay, longest))
+        return Sent(message.id, "stored", superseded=superseded)
 
     def _enter(self, key: int, message: Message, now: float, delay: float) -> Entry:
         line = self.lines.get(message.queue) or self._line(message.queue)
@@ -191,10 +216,32 @@ class Broker:
         self.live[key] = entry
         if delay > 0:
             entry.moment += round_up(delay, self.capabilities.delay_step)
-            line.insert(entry)
+        if delay > 0 or message.group is not None:
+            line.join(entry)
         else:
             line.append(entry)
         return entry
+
+    def _hasten(self, entry: Entry, now: float) -> Entry:
+        """Makes a message due now; one that was parked leaves its group, and shows none."""
+        if entry.token or (entry.moment <= now and not entry.parked):
+            return entry
+        self.remove(entry)
+        message = structs.replace(entry.message, group=None) if entry.parked else entry.message
+        moment, sequence = min(entry.moment, now), next(self._numbers)
+        entry = self._replace(
+            entry, gone=False, parked=False, message=message, moment=moment, sequence=sequence
+        )
+        self.lines[message.queue].insert(entry)
+        return entry
+
+    def _let_go(self, entry: Entry, now: float) -> None:
+        """Lets go of a message that was removed: of its unique key, and of its place in its group."""
+        del self.live[entry.key]
+        if entry.message.unique is not None:
+            self._keys.free(entry.message, now)
+        if entry.message.group is not None:
+            self.lines[entry.message.queue].leave(entry)
 
     def _held(self, delivery: Delivery, worker: str) -> Entry | None:
         if not self._fenced:
@@ -223,15 +270,17 @@ class Broker:
 
     def _write(self, entry: Entry | None, message: Message, now: float, delay: float) -> None:
         """Puts a message anew behind the others, in place of the entry if that is still there."""
-        cancelled = entry is not None and entry.cancelled
+        cancelled = superseded = False
         if entry is not None:
+            cancelled, superseded = entry.cancelled, entry.superseded
             self.remove(entry)
             del self.live[entry.key]
         key = message.id.int if self.capabilities.known_ids else next(self._numbers)
-        self._enter(key, message, now, 0.0 if cancelled else delay).cancelled = cancelled
+        entered = self._enter(key, message, now, 0.0 if cancelled or superseded else delay)
+        entered.cancelled, entered.superseded = cancelled, superseded
 
     def _bury(self, entry: Entry, record: bytes, now: float) -> None:
-        del self.live[entry.key]
+        self._let_go(entry, now)
         buried = structs.replace(entry, gone=False, token=b"", worker="", moment=now)
         buried.record = record
         self.dead[entry.key] = buried

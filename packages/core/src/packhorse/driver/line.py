@@ -1,5 +1,7 @@
 """One queue in memory, in two ordered sets: waiting by moment, leased by the end of the lease.
 
+Beside them are the messages that are parked behind the first of their group (`groups`).
+
 Almost every message is due when it is sent and is served in that order: those stand in a deque, the
 few that are delayed or put back in a heap. An entry is in one place at a time; it leaves by being
 popped, or is marked `gone` and skipped when its turn comes.
@@ -11,6 +13,7 @@ from itertools import takewhile
 
 from msgspec import Struct
 
+from packhorse.driver.groups import Groups
 from packhorse.driver.message import Message
 
 _Heap = list[tuple[float, int, int, "Entry"]]
@@ -32,6 +35,8 @@ class Entry(Struct, eq=False, gc=False):
     end: float = 0.0
     worker: str = ""
     cancelled: bool = False
+    superseded: bool = False
+    parked: bool = False
     record: bytes | None = None
     gone: bool = False
 
@@ -44,6 +49,7 @@ class Line:
     """
 
     def __init__(self) -> None:
+        self.groups = Groups()
         self.leased: dict[bytes, Entry] = {}
         self._ready: deque[Entry] = deque()
         self._later: _Heap = []
@@ -58,6 +64,20 @@ class Line:
     def insert(self, entry: Entry) -> None:
         """Lets a message wait at its place, wherever that is."""
         heappush(self._later, (entry.moment, entry.sequence, id(entry), entry))
+
+    def join(self, entry: Entry) -> None:
+        """Lets a message wait at its place, or parks it behind the head of its group."""
+        group = entry.message.group
+        if group is None or self.groups.join(group, entry):
+            self.insert(entry)
+
+    def leave(self, entry: Entry) -> None:
+        """Lets the next of a group come, if the message that is gone was the head of one."""
+        group = entry.message.group
+        if group is None or entry.parked:
+            return
+        if (successor := self.groups.succeed(group)) is not None:
+            self.insert(successor)
 
     def insert_first(self, entry: Entry) -> None:
         """Lets a message wait before all that were not taken yet, as one whose lease ended."""
@@ -104,7 +124,9 @@ class Line:
 
     def remove(self, entry: Entry) -> None:
         """Takes a message out, wherever it stands; the object must not be put back."""
-        if not entry.token or self.leased.pop(entry.token, None) is None:
+        if entry.parked:
+            self.groups.remove(entry)
+        elif not entry.token or self.leased.pop(entry.token, None) is None:
             self._ended.pop(entry.token, None)
             entry.gone = True
             self._gone += 1

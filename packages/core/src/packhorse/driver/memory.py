@@ -74,9 +74,9 @@ class MemoryTransport(Driver, Clears):
             if line is None:
                 return Counts()
             delayed = line.delayed(now)
-            exact = (line.waiting() - delayed, delayed, line.reserved())
-        ready, delayed, reserved = (min(number, cap) for number in exact)
-        return Counts(ready, delayed, reserved, capped=max(exact) > cap)
+            exact = (line.waiting() - delayed, delayed, line.reserved(), line.groups.parked)
+        ready, delayed, reserved, parked = (min(number, cap) for number in exact)
+        return Counts(ready, delayed, reserved, max(exact) > cap, parked)
 
     def clear(
         self, queue: str | None, state: State | None = None, older_than: float | None = None
@@ -90,6 +90,7 @@ class MemoryTransport(Driver, Clears):
                 if entry.record is None:
                     self.broker.remove(entry)
                 self.broker.end(entry, now)
+            self.changed()
             return len(chosen)
 
     def after_fork(self) -> None:
@@ -177,12 +178,13 @@ class MemoryDriver(MemoryTransport, Lists, Cancels, Pauses, KeepsDead, Rescues):
 
     def move(self, ids: Sequence[UUID], queue: str) -> int:
         with self.lock:
+            now = self.now()
             living = (self.broker.live.get(id.int) for id in set(ids))
             waiting = [entry for entry in living if entry is not None and not entry.token]
-            for entry in waiting:
-                self.broker.move(entry, queue)
+            waiting.sort(key=lambda entry: entry.sequence)
+            moved = [self.broker.move(entry, queue, now) for entry in waiting]
             self.changed()
-            return len(waiting)
+            return sum(moved)
 
     def cancel(self, ids: Sequence[UUID]) -> "builtins.list[Literal['marked', 'leased', 'gone']]":
         with self.lock:
@@ -255,6 +257,7 @@ class MemoryDriver(MemoryTransport, Lists, Cancels, Pauses, KeepsDead, Rescues):
             entry.worker or None,
             entry.cancelled,
             entry.record,
+            entry.superseded,
         )
 
 
@@ -263,6 +266,8 @@ def _state(entry: Entry, now: float) -> State:
         return "dead"
     if entry.token:
         return "leased"
+    if entry.parked:
+        return "parked"
     return "delayed" if entry.moment > now else "waiting"
 
 

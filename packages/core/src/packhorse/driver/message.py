@@ -11,8 +11,9 @@ from uuid import UUID
 
 from msgspec import Struct
 
-State = Literal["waiting", "delayed", "leased", "dead"]
-"""Where a message stands: due, due later, handed to a worker, or failed for good and kept."""
+State = Literal["waiting", "delayed", "leased", "parked", "dead"]
+"""Where a message stands: due, due later, handed to a worker, behind the first of its group, or
+failed for good and kept."""
 
 
 class Unique(Struct, frozen=True):
@@ -20,13 +21,16 @@ class Unique(Struct, frozen=True):
 
     `until` says what frees the key: the end of the job or its first reservation. `window` holds it
     for at least so many seconds after the sending. `on_taken` says what a second sender does to
-    the holder: keep it, or replace its body and delay while it still waits.
+    the holder: keep it, or take its place while it still waits. `max_wait` is for those who do that
+    again and again with a delay: the new message falls due so many seconds after the first of the
+    run was sent, if its own delay does not end sooner.
     """
 
     key: str = ""
     until: Literal["done", "reserved"] = "done"
     window: float = 0.0
     on_taken: Literal["keep", "replace"] = "keep"
+    max_wait: float | None = None
 
 
 class Message(Struct, frozen=True):
@@ -54,7 +58,8 @@ class Delivery(Struct, frozen=True):
     the message was last written (sent, or settled by `Retry`), this one included. `reserved_at` is
     the broker's wall clock in seconds. `deadline` is the end of the lease on this process's
     monotonic clock, taken before the request went out. `renewable_until`, on the same clock, is
-    where renewing ends (None: never).
+    where renewing ends (None: never). What is `cancelled`, or `superseded` by a later message with
+    the same unique key, is to be settled without running.
     """
 
     message: Message
@@ -64,20 +69,24 @@ class Delivery(Struct, frozen=True):
     deadline: float
     renewable_until: float | None = None
     cancelled: bool = False
+    superseded: bool = False
 
 
 class Sent(Struct, frozen=True):
     """What became of one message that was sent.
 
-    "stored": it is on the broker. "known": this id was sent before; nothing changed. "taken": its
-    unique key is held by the message `holder`. "refused": the broker would not take it, `error`
-    says why, and sending it unchanged will not help.
+    "stored": it is on the broker, in place of the message `superseded` if that held its unique key.
+    "known": this id was sent before; nothing changed. "taken": its unique key is held by `holder`,
+    a live message, or one that is gone or reserved if that one's window holds the key still; nothing
+    changed. "refused": the broker would not take it, `error` says why, and sending it unchanged
+    will not help.
     """
 
     id: UUID
     state: Literal["stored", "known", "taken", "refused"]
     holder: UUID | None = None
     error: str | None = None
+    superseded: UUID | None = None
 
 
 class Reserved(Struct, frozen=True):
@@ -111,7 +120,7 @@ Renewed = float | Refusal
 
 
 class Counts(Struct, frozen=True):
-    """How many messages of a queue are ready, delayed and reserved.
+    """How many messages of a queue are ready, delayed, reserved, and parked behind their group's first.
 
     A count stops at the cap that was asked for; `capped` says that at least one did.
     """
@@ -120,6 +129,7 @@ class Counts(Struct, frozen=True):
     delayed: int = 0
     reserved: int = 0
     capped: bool = False
+    parked: int = 0
 
 
 class Listed(Struct, frozen=True):
@@ -136,3 +146,4 @@ class Listed(Struct, frozen=True):
     worker: str | None = None
     cancelled: bool = False
     record: bytes | None = None
+    superseded: bool = False

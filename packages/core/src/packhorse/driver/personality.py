@@ -30,7 +30,7 @@ class Personality(Struct, frozen=True, kw_only=True):
 
 
 PERSONALITIES = {
-    "memory": Personality(),
+    "memory": Personality(capabilities=Capabilities(unique=True, groups=True)),
     # A delete with the handle of an ended lease succeeds, whoever holds the message by then.
     "sqs": Personality(
         abilities=False,
@@ -78,5 +78,7 @@ PERSONALITIES = {
         ),
     ),
     # Each queue lives in a slot of its own, and a transaction in one slot.
-    "cluster": Personality(capabilities=Capabilities(follow="atomic_in_slot")),
+    "cluster": Personality(
+        capabilities=Capabilities(follow="atomic_in_slot", unique=True, groups=True)
+    ),
 }

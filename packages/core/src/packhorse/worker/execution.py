@@ -115,10 +115,9 @@ class Execution:
         """Opens the message; None if it is to run, else what becomes of it without running."""
         delivery, envelope = self.delivery, self.envelope
         lost = envelope.lost + delivery.deliveries - 1
-        self.facts = Facts(
-            delivery.reserved_at, envelope.failed, lost, cancelled=delivery.cancelled
-        )
-        if delivery.cancelled:
+        cancelled = delivery.cancelled or delivery.superseded
+        self.facts = Facts(delivery.reserved_at, envelope.failed, lost, cancelled=cancelled)
+        if cancelled:
             return before(self.facts, Policy())
         try:
             self.body = body = open_body(envelope, self.site.codecs, Body)
