@@ -26,7 +26,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "settings.md").read_text()
 def test_every_key_is_documented(
     heading: str, keys: tuple[str, ...], model: type[Settings] | type[ConnectionSettings]
 ) -> None:
-    own = {"connections", "tables", "source", "options"}
+    own = {"connections", "routes", "tables", "source", "options"}
     assert set(keys) == set(model.__struct_fields__) - own
     section = PAGE.split(heading)[1].split("\n## ")[0]
     documented = re.findall(r"^\| `(\w+)` \| \S.*? \| \S.*? \|", section, re.MULTILINE)

@@ -6,8 +6,8 @@ from typing import TypeVar
 import msgspec
 from msgspec import Struct
 
-from packhorse.dispatch import Push
 from packhorse.plugin import CheckResult, Codec, Serializer
+from packhorse.sending import Push
 from packhorse.store.memory import MemoryStore
 
 T = TypeVar("T")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from packhorse import JobContext, Packhorse, PackhorseError, events, job
-from packhorse.dispatch import Push
+from packhorse.sending import Push
 from tests.plugins.throwaway import installed
 
 log: list[str] = []

@@ -22,10 +22,11 @@ from packhorse import (
     exponential,
     job,
 )
-from packhorse.dispatch import check_sent, message_for
+from packhorse.dispatch import message_for
 from packhorse.driver.message import Message, Sent
 from packhorse.ids import new_id
 from packhorse.job import pending
+from packhorse.sending import check_sent
 from packhorse.wire.envelope import Body, Envelope
 from packhorse.wire.seal import open_body, open_envelope
 from tests.plugins.throwaway import installed

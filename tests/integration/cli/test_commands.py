@@ -82,6 +82,41 @@ def test_the_queues_in_a_table(shop: Call) -> None:
     assert "more" in second
 
 
+def test_a_queue_under_another_name_is_shown_as_such(shop: Call) -> None:
+    dispatched(shop, "cli_shop.nap", '{"seconds": 0}')
+    config = Path("packhorse.toml").read_text()
+    main = "[connections.main]\n"
+    Path("packhorse.toml").write_text(config.replace(main, main + 'forward = { slow = "lazy" }\n'))
+    dispatched(shop, "cli_shop.nap", '{"seconds": 0}')
+    lines = {line["queue"]: line for line in parsed(shop, "queues")}
+    assert {name: line["forwarded_to"] for name, line in lines.items()} == {
+        "default": None,
+        "lazy": None,
+        "slow": "lazy",
+    }
+    assert (lines["slow"]["ready"], lines["lazy"]["ready"]) == (1, 1)
+    assert "slow → lazy" in shop("queues").stdout
+    assert shop("work", "--queues", "lazy", "--stop-when-empty").exit_code == 0
+    assert shop("queue", "show", "slow").stdout.splitlines()[1].split()[3:5] == ["0", "0"]
+
+
+def test_a_job_that_is_not_known_here_has_a_route_too(shop: Call) -> None:
+    with Path("packhorse.toml").open("a") as file:
+        file.write('[routes]\n"another.*" = { queue = "others" }\n')
+    said = shop("dispatch", "another.job")
+    assert "pushed unchecked onto main/others" in said.stderr
+    said = shop("dispatch", "another.job", "--queue", "mine")
+    assert "pushed unchecked onto main/mine" in said.stderr
+
+
+def test_the_doctor_warns_of_a_route_that_no_job_takes(shop: Call) -> None:
+    with Path("packhorse.toml").open("a") as file:
+        file.write('[routes]\n"cli_shop.*" = { queue = "a" }\n"cli_shop.nip" = { queue = "b" }\n')
+    routes = [one for one in parsed(shop, "doctor") if one["name"].startswith("route ")]
+    assert [(one["name"], one["state"]) for one in routes] == [("route cli_shop.nip", "warning")]
+    assert "did you mean 'cli_shop.nap'?" in routes[0]["message"]
+
+
 def test_a_connection_that_is_wrong_hides_no_other(shop: Call) -> None:
     with Path("packhorse.toml").open("a") as file:
         file.write('[connections.cloud]\nurl = "memory://?like=sqs"\n')

@@ -9,7 +9,7 @@ from msgspec import UNSET
 
 from packhorse import current, events, registry
 from packhorse.connection import Connection
-from packhorse.dispatch import check_sent, message_for, raw_message, said, send
+from packhorse.dispatch import message_for, raw_message, said
 from packhorse.driver.message import Message
 from packhorse.errors import ConfigError
 from packhorse.events.bus import Bus, Listener
@@ -18,12 +18,15 @@ from packhorse.job import Job, pending
 from packhorse.lazy import lazy
 from packhorse.pending import Pending
 from packhorse.queue import Queue
+from packhorse.routes import Route, Routes
+from packhorse.sending import send
 from packhorse.settings import Keywords, load, nearest
 from packhorse.wire.serializer import JSON, Serializer
 from packhorse.wire.types import register_type
 
 if TYPE_CHECKING:
     from packhorse.failed import FailedJobs
+    from packhorse.function_job import FunctionJob
     from packhorse.plugin.wiring import Wiring
     from packhorse.wire.codec import Codec
     from packhorse.worker.worker import Worker
@@ -49,6 +52,7 @@ class Packhorse:
     ) -> None:
         self.settings = load(url, config, **settings)
         self.bus = Bus()
+        self.routes = Routes(self.settings.routes)
         self._lock = threading.RLock()
         self._connections = {
             name: Connection(self, name, one) for name, one in self.settings.connections.items()
@@ -123,7 +127,7 @@ class Packhorse:
         from packhorse.inline import run_inline
 
         one = pending(job)
-        connection = self._route(one, None)
+        connection = self.connection_of(one)
         return run_inline(self, connection, message_for(one, connection))
 
     def push_many(
@@ -139,7 +143,7 @@ class Packhorse:
         groups: dict[str, tuple[Connection, list[int], list[Message]]] = {}
         every = [pending(job) for job in jobs]
         for place, one in enumerate(every):
-            on = self._route(one, connection)
+            on = self.connection_of(one, connection)
             message = message_for(one, on, queue=queue, validate=validate)
             _, places, messages = groups.setdefault(on.name, (on, [], []))
             places.append(place)
@@ -147,7 +151,7 @@ class Packhorse:
         handles: dict[int, JobHandle] = {}
         for on, places, messages in groups.values():
             names = [every[place].definition.name for place in places]
-            handles.update(zip(places, self._send(on, messages, names), strict=True))
+            handles.update(zip(places, self.send(on, messages, names), strict=True))
         return [handles[place] for place in range(len(every))]
 
     def push_raw(
@@ -160,7 +164,7 @@ class Packhorse:
     ) -> JobHandle:
         """Pushes a job by name; see `Queue.push_raw`."""
         message = raw_message(name, payload, connection, queue, delay)
-        return self._send(connection, [message], [name])[0]
+        return self.send(connection, [message], [name])[0]
 
     def run_message(self, connection: Connection, message: Message) -> None:
         """Runs a message here and now; raises what its last attempt raised. For drivers."""
@@ -243,43 +247,37 @@ class Packhorse:
         current.unchoose()
         self.close()
 
-    def _route(self, job: Pending[Any], given: Connection | None) -> Connection:
+    def route(
+        self,
+        job: "type[object] | FunctionJob[..., Any, Any]",
+        *,
+        queue: str | None = None,
+        connection: str | None = None,
+    ) -> None:
+        """Says where jobs go that name no queue or no connection: for a job, or a base class of some.
+
+        The nearest base class wins, and both win over the settings' `[routes]` for many jobs. Call
+        it at start-up, before anything is dispatched. Raises `ConfigError` for a connection that
+        does not exist.
+        """
+        if connection is not None:
+            self.connection(connection)
+        self.routes.add(job, Route(queue=queue, connection=connection))
+
+    def connection_of(self, job: Pending[Any], given: Connection | None = None) -> Connection:
+        """Where a job goes: the given connection, or the one that the job, its route or the settings name."""
         if given is not None:
             return given
         name = said(job, "connection")
-        return self.connection(None if name is UNSET else name)
+        if name is UNSET:
+            name = self.routes.of(job.definition).connection if self.routes else None
+        return self.connection(name)
 
-    def _send(
+    def send(
         self, connection: Connection, messages: list[Message], names: list[str]
     ) -> list[JobHandle]:
-        self._tell(events.JobQueueing, connection, messages, names)
-        sent = send(connection, messages, names, self.wiring.dispatching)
-        check_sent(messages, sent, names)
-        self._tell(events.JobQueued, connection, messages, names)
-        return [
-            JobHandle(connection, answer.holder or answer.id, name, message.queue)
-            for message, answer, name in zip(messages, sent, names, strict=True)
-        ]
-
-    def _tell(
-        self,
-        event: type[events.JobQueueing] | type[events.JobQueued],
-        connection: Connection,
-        messages: list[Message],
-        names: list[str],
-    ) -> None:
-        if not self.bus.hears(event):
-            return
-        for message, name in zip(messages, names, strict=True):
-            self.bus.emit(
-                event(
-                    id=message.id,
-                    job=name,
-                    queue=message.queue,
-                    connection=connection.name,
-                    delay=message.delay,
-                )
-            )
+        """Sends messages of the jobs of these names to one connection, in one round trip."""
+        return send(self, connection, messages, names)
 
     def __repr__(self) -> str:
         return f"<Packhorse {', '.join(repr(one) for one in self._connections.values())}>"

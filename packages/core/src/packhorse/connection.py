@@ -1,17 +1,19 @@
 """A connection: one configured driver, with its store and codecs, opened when it is first used."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from packhorse.driver.contract import Driver, DriverSetup
 from packhorse.driver.url import Url
 from packhorse.errors import StoreRequired, Unsupported
+from packhorse.forwarding import line, lines, resolve
 from packhorse.settings import ConnectionSettings
 from packhorse.store.contract import Store
 
 if TYPE_CHECKING:
     from packhorse.app import Packhorse
+    from packhorse.definition import Definition
     from packhorse.wire.codec import Codec
     from packhorse.wire.serializer import Serializer
 
@@ -25,6 +27,7 @@ class Connection:
         self.name = name
         self.settings = settings
         self.url = Url.parse(settings.url, settings.options)
+        self._forward = resolve(settings.forward)
         self._app = app
         self._lock = threading.RLock()
         self._driver: Driver | None = None
@@ -73,6 +76,23 @@ class Connection:
     def serializer(self, name: str | None = None) -> "Serializer":
         """The serializer of that name, or the connection's."""
         return self._app.serializer(name or self.settings.serializer)
+
+    def queue_of(self, definition: "Definition") -> str:
+        """The queue of a job that names none: its route's, or the connection's."""
+        routes = self._app.routes
+        return (routes and routes.of(definition).queue) or self.settings.queue
+
+    def forwarded(self, queue: str) -> str:
+        """The queue that a name stands for when something is pushed."""
+        return self._forward.get(queue, queue)
+
+    def line(self, queue: str) -> Sequence[str]:
+        """A queue with all names that are forwarded to it, those first; it may be one of them."""
+        return line(queue, self._forward)
+
+    def lines(self, queues: Sequence[str]) -> tuple[str, ...]:
+        """What a worker of these queues serves: their lines, in their order."""
+        return lines(queues, self._forward)
 
     def after_fork(self) -> None:
         """Drops what was inherited from the parent process."""

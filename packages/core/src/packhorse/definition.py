@@ -29,7 +29,8 @@ class Definition:
 
     `arguments` gives the Struct type of the payload (late, because annotations may refer to what is
     defined below the job), `run` calls the handler, `methods` are options that a class computes from
-    its arguments, and `on_failed` is the class's `failed`.
+    its arguments, `on_failed` is the class's `failed`, and `classes` are a class job's class and its
+    bases, the nearest first.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Definition:
         is_async: bool,
         methods: Mapping[str, Callable[..., Any]] | None = None,
         on_failed: Callable[[Any, BaseException], object] | None = None,
+        classes: tuple[type, ...] = (),
     ) -> None:
         self.name = name
         self.origin = origin
@@ -51,6 +53,7 @@ class Definition:
         self.is_async = is_async
         self.methods = methods or {}
         self.on_failed = on_failed
+        self.classes = classes
         self._arguments = arguments
         self._decoders: dict[str, Callable[[bytes], Struct]] = {}
         with suppress(NameError):  # a forward reference is checked at first use

@@ -1,18 +1,16 @@
 """From a pending job to a message on a connection: who decides where it goes and what travels."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from uuid import UUID
 
 import msgspec
-from msgspec import UNSET, Raw, Struct
+from msgspec import UNSET, Raw
 
 from packhorse.definition import has_nan
-from packhorse.driver.message import Message, Sent, Unique
-from packhorse.errors import InvalidPayload, PackhorseError, PayloadTooLarge
+from packhorse.driver.message import Message, Unique
+from packhorse.errors import InvalidPayload, PayloadTooLarge
 from packhorse.ids import new_id
-from packhorse.middleware.compose import Onion
 from packhorse.options import RUN, OptionSet, check, moment
 from packhorse.pending import Pending
 from packhorse.wire.envelope import Body
@@ -21,19 +19,8 @@ from packhorse.wire.serializer import JSON
 
 if TYPE_CHECKING:
     from packhorse.connection import Connection
-    from packhorse.plugin.wiring import Dispatching
 
 _encode = msgspec.json.Encoder().encode
-
-
-class Push(Struct, frozen=True):
-    """One message that is about to be pushed, as a plugin's dispatching function sees it."""
-
-    id: UUID
-    job: str
-    queue: str
-    connection: str
-    delay: float
 
 
 def said(pending: Pending[Any], name: str) -> Any:
@@ -70,10 +57,12 @@ def message_for(
         )
     if queue is None:
         queue = said(pending, "queue")
+    if queue is UNSET:
+        queue = connection.queue_of(definition)
     delay, unique, group = (said(pending, name) for name in ("delay", "unique", "group"))
     return Message(
         id,
-        connection.settings.queue if queue is UNSET else queue,
+        connection.forwarded(queue),
         data,
         delay=0.0 if delay is UNSET else delay,
         unique=None if unique is UNSET or unique is False else _unique(unique, pending, args),
@@ -102,52 +91,7 @@ def raw_message(
         raise InvalidPayload(f"job {name}: the payload is no JSON object: {error}") from error
     id = new_id()
     body = seal(Body(args=Raw(data)), connection.codecs(), id=id, job=name, at=time.time())
-    return Message(id, queue, body, delay=delay)
-
-
-def send(
-    connection: "Connection",
-    messages: Sequence[Message],
-    names: Sequence[str],
-    around: "Sequence[Dispatching]",
-) -> list[Sent]:
-    """Sends messages of the jobs so named, with what plugins put `around` each push."""
-    if not around:
-        return connection.driver.send(messages)
-    told = [
-        Push(message.id, name, message.queue, connection.name, message.delay)
-        for message, name in zip(messages, names, strict=True)
-    ]
-    onion = Onion[Sequence[Push]]()
-    sent, error = None, None
-    try:
-        if not onion.enter(around, told):
-            raise PackhorseError(
-                "a plugin's dispatching function returned before its yield; nothing was sent "
-                "(to stop a push it should raise, and say why)"
-            )
-        sent = connection.driver.send(messages)
-    except BaseException as raised:
-        error = raised
-    error = onion.leave(sent, error)
-    if error is not None or sent is None:
-        raise error or PackhorseError("a plugin's dispatching function hid that the push failed")
-    return sent
-
-
-def check_sent(messages: Sequence[Message], sent: Sequence[Sent], names: Sequence[str]) -> None:
-    """Raises `InvalidPayload` if the broker refused any, saying which and why."""
-    refused = [
-        (name, answer)
-        for name, answer in zip(names, sent, strict=True)
-        if answer.state == "refused"
-    ]
-    if refused:
-        name, answer = refused[0]
-        others = f" (and {len(refused) - 1} more of {len(messages)})" if len(refused) > 1 else ""
-        raise InvalidPayload(
-            f"job {name} {answer.id}: refused by the broker: {answer.error}{others}"
-        )
+    return Message(id, connection.forwarded(queue), body, delay=delay)
 
 
 def _body(pending: Pending[Any], args: bytes, serializer: str, now: float) -> Body:

@@ -138,6 +138,7 @@ def _define(cls: type, namespace: dict[str, Any], options: dict[str, Any]) -> No
         is_async=inspect.iscoroutinefunction(handle),
         methods=methods,
         on_failed=_method(owner, cls, "failed"),
+        classes=cls.__mro__,
     )
     register(cls.definition)  # type: ignore[attr-defined]
 

@@ -47,6 +47,8 @@ class QueuedJob(Struct, frozen=True):
 class Queue:
     """One queue of one connection. May be used from any thread.
 
+    With the connection's `forward`, pushing goes where the name stands for, and `pause` and
+    `resume` mean the whole line; everything else is about the messages under this very name.
     What a broker cannot do raises `Unsupported`; a broker that is away `ConnectionLost`.
     """
 
@@ -121,7 +123,9 @@ class Queue:
     def pause(self, for_: float | timedelta | None = None) -> None:
         """Stops handing out messages, for so many seconds or until `resume`; running jobs go on."""
         seconds = for_.total_seconds() if isinstance(for_, timedelta) else for_
-        self._connection.able(Pauses, "pause a queue").pause(self.name, seconds)
+        pauses = self._connection.able(Pauses, "pause a queue")
+        for name in self._connection.line(self.name):
+            pauses.pause(name, seconds)
         if self._app.bus.hears(events.QueuePaused):
             self._app.bus.emit(
                 events.QueuePaused(connection=self._connection.name, queue=self.name, for_=seconds)
@@ -129,7 +133,9 @@ class Queue:
 
     def resume(self) -> None:
         """Ends a pause."""
-        self._connection.able(Pauses, "pause a queue").resume(self.name)
+        pauses = self._connection.able(Pauses, "pause a queue")
+        for name in self._connection.line(self.name):
+            pauses.resume(name)
         if self._app.bus.hears(events.QueueResumed):
             self._app.bus.emit(
                 events.QueueResumed(connection=self._connection.name, queue=self.name)

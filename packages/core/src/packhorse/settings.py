@@ -12,8 +12,10 @@ from msgspec import Meta, Struct, ValidationError, convert
 
 from packhorse.driver.url import Url
 from packhorse.errors import ConfigError
+from packhorse.forwarding import resolve
+from packhorse.routes import Name, Route
+from packhorse.settings_file import find
 
-Name = Annotated[str, Meta(min_length=1)]
 Seconds = Annotated[float, Meta(gt=0, le=1e9)]
 Count = Annotated[int, Meta(ge=0)]
 
@@ -22,7 +24,8 @@ class ConnectionSettings(Struct, frozen=True, kw_only=True):
     """One configured connection: `[connections.NAME]`.
 
     `queue` is where jobs go that name none, `lease` is in seconds, `store` another connection's
-    name or a URL (None: the connection's own store), `options` what is left for the driver.
+    name or a URL (None: the connection's own store), `forward` gives for names of queues those that
+    they stand for, `options` is what is left for the driver.
     """
 
     url: Name
@@ -31,6 +34,7 @@ class ConnectionSettings(Struct, frozen=True, kw_only=True):
     store: Name | None = None
     codecs: tuple[Name, ...] = ()
     serializer: Name = "json"
+    forward: Mapping[Name, Name] = {}
     options: Mapping[str, object] = {}
 
     def __repr__(self) -> str:
@@ -38,7 +42,10 @@ class ConnectionSettings(Struct, frozen=True, kw_only=True):
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """All settings of an app; `tables` are the plugins' own, `source` says where all came from."""
+    """All settings of an app; `tables` are the plugins' own, `source` says where all came from.
+
+    `routes` says where jobs go, by the job's name or, as in `"shop.mail.*"`, by the start of it.
+    """
 
     default: Name = "main"
     connections: Mapping[str, ConnectionSettings] = {}
@@ -47,6 +54,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     block: tuple[Name, ...] = ()
     strict: bool = False
     unknown_job_limit: Count = 10
+    routes: Mapping[Name, Route] = {}
     tables: Mapping[str, Mapping[str, object]] = {}
     source: str = ""
 
@@ -68,10 +76,11 @@ class Keywords(TypedDict, total=False):
     store: str | None
     codecs: Sequence[str]
     serializer: str
+    forward: Mapping[str, str]
 
 
 TOP_KEYS = ("default", "imports", "plugins", "block", "strict", "unknown_job_limit")
-CONNECTION_KEYS = ("url", "queue", "lease", "store", "codecs", "serializer")
+CONNECTION_KEYS = ("url", "queue", "lease", "store", "codecs", "serializer", "forward")
 VARIABLES = {
     "PACKHORSE_CONFIG": "config",
     "PACKHORSE_URL": "url",
@@ -83,6 +92,7 @@ VARIABLES = {
 }
 _TOP_TYPES = {key: Settings.__annotations__[key] for key in TOP_KEYS}
 _CONNECTION_TYPES = {key: ConnectionSettings.__annotations__[key] for key in CONNECTION_KEYS}
+_ROUTE_TYPES = dict.fromkeys(("queue", "connection"), Name)
 _YES, _NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 _NOTHING = """no connection is configured; give one in one of these ways:
   export PACKHORSE_URL=sqlite:///jobs.db
@@ -121,7 +131,7 @@ def load(
     if url is not None:
         base = _Layer("the URL given", {}, {"main": _connection({"url": url}, "the URL given")}, {})
     else:
-        base = _base(config, environ, os.fspath(folder) if folder is not None else "")
+        base = _layer(*find(config, environ, os.fspath(folder) if folder is not None else ""))
     variables = _environment(environ, with_connection=url is None)
     said = _typed(keywords, _TOP_TYPES | _CONNECTION_TYPES, "the keyword arguments")
     top = base.top | variables.top | {k: v for k, v in said.items() if k in _TOP_TYPES}
@@ -147,51 +157,6 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"there is: {', '.join(known)}" if known else "there is none"
 
 
-def _base(
-    config: str | os.PathLike[str] | Mapping[str, object] | None,
-    environ: Mapping[str, str],
-    folder: str,
-) -> _Layer:
-    if isinstance(config, Mapping):
-        return _layer(config, "the config given")
-    named = os.fspath(config) if config is not None else environ.get("PACKHORSE_CONFIG")
-    if named:
-        path = os.path.join(folder, named)
-        table = _read(path)
-        if table is None:
-            raise ConfigError(f"{path} has no table [tool.packhorse]")
-        return _layer(table, path)
-    for name in ("packhorse.toml", "pyproject.toml"):
-        path = os.path.join(folder, name)
-        if os.path.isfile(path):
-            table = _read(path)
-            if table is not None:
-                return _layer(table, path)
-    return _Layer("", {}, {}, {})
-
-
-def _read(path: str) -> Mapping[str, object] | None:
-    """What a file says to packhorse; None for a pyproject.toml that does not mention it."""
-    import tomllib  # 12 ms, which a process that is given a URL does not pay
-
-    try:
-        with open(path, "rb") as file:
-            whole: dict[str, object] = tomllib.load(file)
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path} is not UTF-8 text, as TOML must be") from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not TOML: {error}") from error
-    if os.path.basename(path) != "pyproject.toml":
-        return whole
-    tool = whole.get("tool")
-    table = tool.get("packhorse") if isinstance(tool, dict) else None
-    if table is not None and not isinstance(table, dict):
-        raise ConfigError(f"{path}: tool.packhorse must be a table")
-    return table
-
-
 def _layer(given: Mapping[str, object], source: str) -> _Layer:
     top, tables = {}, {}
     for key, value in given.items():
@@ -210,7 +175,21 @@ def _layer(given: Mapping[str, object], source: str) -> _Layer:
     for name in tables:
         if difflib.get_close_matches(name, ["connections"]):
             raise ConfigError(f"{source} has no table [{name}]; did you mean [connections.NAME]?")
-    return _Layer(source, _typed(top, _TOP_TYPES, source), connections, tables)
+    checked = _typed(top, _TOP_TYPES, source)
+    if "routes" in tables:
+        checked["routes"] = _routes(tables.pop("routes"), f"{source}, [routes]")
+    return _Layer(source, checked, connections, tables)
+
+
+def _routes(table: Mapping[str, object], where: str) -> dict[str, object]:
+    checked: dict[str, object] = {}
+    for name, route in table.items():
+        if not isinstance(route, Mapping):
+            raise ConfigError(f'{where}: {name} must be a table, as in {{ queue = "mail" }}')
+        checked[name] = _typed(route, _ROUTE_TYPES, f"{where}, {name}")
+        if not checked[name]:
+            raise ConfigError(f"{where}, {name} says neither a queue nor a connection")
+    return checked
 
 
 def _environment(environ: Mapping[str, str], *, with_connection: bool) -> _Layer:
@@ -294,6 +273,16 @@ def _compile(
         if isinstance(store, str) and "://" not in store and store not in connections:
             raise ConfigError(
                 f"{where}: store: there is no connection {store!r}; {nearest(store, connections)}"
+            )
+        try:
+            resolve(convert(connection.get("forward", {}), dict[str, str]))
+        except ValueError as error:
+            raise ConfigError(f"{where}: forward goes in a circle: {error}") from None
+    for name, route in convert(top.get("routes", {}), dict[str, Route]).items():
+        if route.connection is not None and route.connection not in connections:
+            raise ConfigError(
+                f"{source}, [routes], {name}: there is no connection {route.connection!r}; "
+                f"{nearest(route.connection, connections)}"
             )
     made = {name: convert(dict(table), ConnectionSettings) for name, table in connections.items()}
     whole = {**top, "connections": made, "tables": dict(tables), "source": source}

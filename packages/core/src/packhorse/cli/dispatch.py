@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("name")
 @click.argument("payload", metavar="[JSON]", default="{}")
-@click.option("--queue", metavar="NAME", help="The queue; else the job's or the connection's.")
+@click.option(
+    "--queue", metavar="NAME", help="The queue; else the job's, its route's or the connection's."
+)
 @connection_option
 @click.option("--delay", type=duration, help="How long it is to wait first: 90, 30m, 2h.")
 @click.option("--import", "modules", multiple=True, metavar="MODULE", help="A module with jobs.")
@@ -45,9 +47,10 @@ def dispatch(
     definition = find(name)
     if definition is None:
         _unchecked(name)
-        on = app.connection(connection)
-        handle = app.queue(queue, connection).push_raw(name, data, delay=delay or 0.0)
-        note(f"pushed unchecked onto {on.name}/{handle.queue}")
+        route = app.routes.named(name)
+        to = app.queue(queue or route.queue, connection or route.connection)
+        handle = to.push_raw(name, data, delay=delay or 0.0)
+        note(f"pushed unchecked onto {handle.connection}/{handle.queue}")
     else:
         handle = _push(app, definition, data, queue, connection, delay)
     click.echo(handle.id)

@@ -1,7 +1,7 @@
 """The checks that `packhorse doctor` makes itself, before those of plugins."""
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -43,6 +43,7 @@ def everything(setup: Setup) -> Iterator[CheckResult]:
     if app is None:
         return
     yield from _jobs()
+    yield from _routes(settings.routes)
     for name in app.connections:
         yield from _guarded(f"connection {name}", partial(_connection, app.connection(name)))
     yield from _guarded("plugins", partial(_of_plugins, app))
@@ -86,6 +87,18 @@ def _jobs() -> Iterator[CheckResult]:
         definition = find(name)
         if definition is not None:
             yield from _guarded(f"job {name}", partial(_types, name, definition))
+
+
+def _routes(routes: Iterable[str]) -> Iterator[CheckResult]:
+    from packhorse.registry import find, names
+    from packhorse.settings import nearest
+
+    for route in routes:
+        start = route.removesuffix("*")
+        used = find(route) or (route != start and any(n.startswith(start) for n in names()))
+        if names() and not used:
+            message = f"[routes] names a job that is not known; {nearest(route, names())}"
+            yield CheckResult(f"route {route}", "warning", message, "write a job's name, or mod.*")
 
 
 def _types(name: str, definition: "Definition") -> Iterator[CheckResult]:

@@ -26,7 +26,8 @@ class Line(Struct, frozen=True):
     """One queue. What its broker cannot tell is None.
 
     `oldest` is in seconds, `paused_for` too: None while `paused` means until it is resumed.
-    `capped`: a count that is as large as the cap may be larger.
+    `capped`: a count that is as large as the cap may be larger. `forwarded_to` is the queue that the
+    name stands for, if another.
     """
 
     connection: str
@@ -39,6 +40,7 @@ class Line(Struct, frozen=True):
     oldest: float | None
     paused: bool | None
     paused_for: float | None
+    forwarded_to: str | None
 
 
 @click.command()
@@ -93,6 +95,7 @@ def _line(
         oldest=lists.oldest(name) if lists else None,
         paused=None if paused is None else name in paused,
         paused_for=(paused or {}).get(name),
+        forwarded_to=None if (end := on.forwarded(name)) == name else end,
     )
 
 
@@ -124,4 +127,5 @@ def _cells(line: Line) -> list[str]:
     if line.paused and line.paused_for is not None:
         paused = f"for {span(line.paused_for)} more"
     failed = "?" if line.failed is None else number(line.failed)
-    return [line.queue, *shown(counts, CAP), failed, span(line.oldest), paused]
+    name = line.queue if line.forwarded_to is None else f"{line.queue} → {line.forwarded_to}"
+    return [name, *shown(counts, CAP), failed, span(line.oldest), paused]

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     import click
 
     from packhorse.app import Packhorse
-    from packhorse.dispatch import Push
     from packhorse.events.types import Event
     from packhorse.options import Middleware
+    from packhorse.sending import Push
     from packhorse.wire.types import Decode, Encode
 
 S = TypeVar("S", bound=Struct)

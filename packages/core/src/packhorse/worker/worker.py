@@ -82,7 +82,7 @@ class Worker:
             raise ConfigError(f"concurrency={concurrency} must be 1 or more")
         self._app = app
         self._connection = connection
-        self.queues = tuple(dict.fromkeys(queues))
+        self.queues = connection.lines(queues)
         self.concurrency = concurrency
         base = name or f"{socket.gethostname()}-{os.getpid()}"
         self.name = f"{base}-{secrets.token_hex(4)}"

@@ -1,0 +1,105 @@
+"""Messages on their way to one connection: the events before and after, and plugins round it."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from msgspec import Struct
+
+from packhorse import events
+from packhorse.driver.message import Message, Sent
+from packhorse.errors import InvalidPayload, PackhorseError
+from packhorse.handle import JobHandle
+from packhorse.middleware.compose import Onion
+
+if TYPE_CHECKING:
+    from packhorse.app import Packhorse
+    from packhorse.connection import Connection
+
+
+class Push(Struct, frozen=True):
+    """One message that is about to be pushed, as a plugin's dispatching function sees it."""
+
+    id: UUID
+    job: str
+    queue: str
+    connection: str
+    delay: float
+
+
+def send(
+    app: "Packhorse", connection: "Connection", messages: list[Message], names: list[str]
+) -> list[JobHandle]:
+    """Sends messages of the jobs of these names, and gives a handle for each."""
+    _tell(app, events.JobQueueing, connection, messages, names)
+    sent = _through_plugins(app, connection, messages, names)
+    check_sent(messages, sent, names)
+    _tell(app, events.JobQueued, connection, messages, names)
+    return [
+        JobHandle(connection, answer.holder or answer.id, name, message.queue)
+        for message, answer, name in zip(messages, sent, names, strict=True)
+    ]
+
+
+def _through_plugins(
+    app: "Packhorse", connection: "Connection", messages: list[Message], names: list[str]
+) -> list[Sent]:
+    """Sends, with what plugins put round each push."""
+    around = app.wiring.dispatching
+    if not around:
+        return connection.driver.send(messages)
+    told = [
+        Push(message.id, name, message.queue, connection.name, message.delay)
+        for message, name in zip(messages, names, strict=True)
+    ]
+    onion = Onion[Sequence[Push]]()
+    sent, error = None, None
+    try:
+        if not onion.enter(around, told):
+            raise PackhorseError(
+                "a plugin's dispatching function returned before its yield; nothing was sent "
+                "(to stop a push it should raise, and say why)"
+            )
+        sent = connection.driver.send(messages)
+    except BaseException as raised:
+        error = raised
+    error = onion.leave(sent, error)
+    if error is not None or sent is None:
+        raise error or PackhorseError("a plugin's dispatching function hid that the push failed")
+    return sent
+
+
+def check_sent(messages: Sequence[Message], sent: Sequence[Sent], names: Sequence[str]) -> None:
+    """Raises `InvalidPayload` if the broker refused any, saying which and why."""
+    refused = [
+        (name, answer)
+        for name, answer in zip(names, sent, strict=True)
+        if answer.state == "refused"
+    ]
+    if refused:
+        name, answer = refused[0]
+        others = f" (and {len(refused) - 1} more of {len(messages)})" if len(refused) > 1 else ""
+        raise InvalidPayload(
+            f"job {name} {answer.id}: refused by the broker: {answer.error}{others}"
+        )
+
+
+def _tell(
+    app: "Packhorse",
+    event: type[events.JobQueueing] | type[events.JobQueued],
+    connection: "Connection",
+    messages: list[Message],
+    names: list[str],
+) -> None:
+    if not app.bus.hears(event):
+        return
+    for message, name in zip(messages, names, strict=True):
+        app.bus.emit(
+            event(
+                id=message.id,
+                job=name,
+                queue=message.queue,
+                connection=connection.name,
+                delay=message.delay,
+            )
+        )
