@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from packhorse.plugin import Done
 from packhorse_sql.database import Database
 from packhorse_sql.driver import SqlDriver
+from packhorse_sql.prepared import Prepared
 from packhorse_sql.schema import LEASED, WAITING
 from packhorse_sql.sqlite_claim import claims
 from tests.unit.sql.opening import messages, open_driver, take
@@ -17,15 +18,17 @@ from tests.unit.sql.opening import messages, open_driver, take
 LINE = "packhorse_messages_line (queue=? AND state=?"
 
 
-def plan(database: Database, statement: sa.Executable, given: Mapping[str, object]) -> list[str]:
+def plan(database: Database, prepared: Prepared, given: Mapping[str, object]) -> list[str]:
     """The steps of SQLite's plan for a statement."""
-    compiled = statement.compile(dialect=database.dialect._engine.dialect)  # type: ignore[attr-defined]
-    values = compiled.construct_params({**compiled.params, **given}, escape_names=False)
-    rows = [values[name] for name in compiled.positiontup]
-    query = f"EXPLAIN QUERY PLAN {compiled}"
-    return database.read(
-        lambda connection: [row[3] for row in connection.exec_driver_sql(query, tuple(rows)).all()]
-    )
+
+    def explain(connection: sa.Connection) -> list[str]:
+        prepared._compile(connection.dialect)
+        query = f"EXPLAIN QUERY PLAN {prepared._text}"
+        values = {**prepared._fixed, **given}
+        rows = tuple(values[name] for name in prepared._order or ())
+        return [row[3] for row in connection.exec_driver_sql(query, rows).all()]
+
+    return database.read(explain)
 
 
 @pytest.fixture
@@ -84,11 +87,8 @@ def test_a_call_takes_as_many_statements_for_a_thousand_as_for_ten(tmp_path: Pat
         consumer = driver.consumer("w")
         take(consumer)
         seen: list[str] = []
-        driver._database.read(
-            lambda connection, seen=seen: sa.event.listen(  # type: ignore[misc]
-                connection, "before_cursor_execute", lambda *given: seen.append(given[2])
-            )
-        )
+        with driver._database._session() as session:
+            session.raw.set_trace_callback(seen.append)
         driver.send(messages(*[b"x"] * size))
         consumer.settle([Done(delivery) for delivery in take(consumer)])
         assert driver.counts("q").ready == 0

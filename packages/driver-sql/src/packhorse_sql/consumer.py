@@ -79,7 +79,7 @@ class SqlConsumer(Consumer):
             lambda connection: [
                 row
                 for packed in sql.queue_rows.packed([(queue,) for queue in dict.fromkeys(queues)])
-                for row in connection.execute(sql.look, {"now": now, **packed})
+                for row in sql.look.run(connection, {"now": now, **packed}).fetchall()
             ]
         )
         ready: list[tuple[str, int]] = []
@@ -165,8 +165,8 @@ class SqlConsumer(Consumer):
         until = self._database.now() + span(self._lease)
         cancelled: set[int] = set()
         for packed in sql.held_rows.packed([each for each in tokens if each is not None]):
-            connection.execute(sql.renew, {"until": until, **packed})
-            cancelled.update(connection.scalars(sql.cancelled, packed))
+            sql.renew.run(connection, {"until": until, **packed})
+            cancelled.update(seq for (seq,) in sql.cancelled.run(connection, packed).fetchall())
         return [
             LOST if each is None else CANCELLED if each[0] in cancelled else deadline
             for each in tokens

@@ -3,7 +3,7 @@
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from typing import TypeVar
@@ -14,6 +14,7 @@ from packhorse.plugin import ConfigError, ConnectionLost, DriverSetup, Url
 from packhorse_sql.dialect import Dialect, Session
 from packhorse_sql.migrate import upgrade
 from packhorse_sql.moments import Moments
+from packhorse_sql.prepared import Prepared
 from packhorse_sql.schema import tables
 from packhorse_sql.statements import statements
 from packhorse_sql.upkeep import Upkeep
@@ -73,7 +74,7 @@ class Database:
             while True:
                 try:
                     return work(session.connection)
-                except sa.exc.DBAPIError as error:
+                except self._foreign as error:
                     if not self.dialect.busy(error):
                         raise
                 self.dialect.pause(started)
@@ -90,6 +91,16 @@ class Database:
                 self.dialect.rollback(session)
                 raise
             return result
+
+    def write_one(self, statement: Prepared, given: Callable[[], Mapping[str, object]]) -> int:
+        """Runs one statement as a transaction of its own; the number of rows that it wrote.
+
+        `given` is asked when the turn to write has come.
+        """
+        if self._upkeep.due():
+            return self.write(lambda connection: statement.run(connection, given()).rowcount)
+        with self._session() as session:
+            return self.dialect.write_one(session, statement, given)
 
     def migrate(self) -> tuple[int, int]:
         """Brings the tables up to date; their version before this process came, and now."""

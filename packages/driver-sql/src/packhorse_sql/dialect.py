@@ -2,7 +2,7 @@
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar, Protocol, Self, TypeAlias
 from uuid import UUID
@@ -14,6 +14,7 @@ from sqlalchemy.sql.dml import Insert
 from sqlalchemy.types import TypeEngine
 
 from packhorse.plugin import DriverSetup, PackhorseError, Url
+from packhorse_sql.prepared import Prepared
 from packhorse_sql.schema import Tables
 
 Selected: TypeAlias = "sa.Select[*tuple[Any, ...]]"
@@ -132,6 +133,12 @@ class Dialect(ABC):
     @abstractmethod
     def rollback(self, session: Session) -> None:
         """Undoes the transaction and never raises."""
+
+    @abstractmethod
+    def write_one(
+        self, session: Session, statement: Prepared, given: Callable[[], Mapping[str, object]]
+    ) -> int:
+        """`begin`, one statement and `commit` in one go; how many rows the statement wrote."""
 
     @abstractmethod
     def busy(self, error: BaseException) -> bool:

@@ -20,7 +20,7 @@ from packhorse_sql.consumer import SqlConsumer
 from packhorse_sql.control import Control
 from packhorse_sql.database import Database
 from packhorse_sql.schema import LEASED, WAITING
-from packhorse_sql.sending import refuse_unsupported, send
+from packhorse_sql.sending import alone, refuse_unsupported, send
 from packhorse_sql.settling import held
 
 
@@ -48,7 +48,14 @@ class SqlDriver(Control, Rescues, Migrates, Driver):
         if not messages:
             return []
         sql, now = self._database.statements, self._database.now
-        answers = self._database.write(lambda connection: send(connection, sql, messages, now()))
+        if len(messages) == 1:
+            (message,) = messages
+            added = self._database.write_one(sql.add_one, lambda: alone(message, now()))
+            answers = [Sent(message.id, "stored" if added else "known")]
+        else:
+            answers = self._database.write(
+                lambda connection: send(connection, sql, messages, now())
+            )
         self._database.dialect.bell.ring()
         return answers
 
@@ -109,7 +116,7 @@ class SqlDriver(Control, Rescues, Migrates, Driver):
         free = [(seq, lease) for seq, lease, id in back if id not in started]
         for statement, rows in ((sql.give_back, free), (sql.give_back_counted, counted)):
             for packed in sql.held_rows.packed(rows):
-                connection.execute(statement, packed)
+                statement.run(connection, packed)
         return len(back)
 
     def migrate(self) -> list[str]:

@@ -26,6 +26,7 @@ from packhorse.plugin import (
 )
 from packhorse_sql.database import Database
 from packhorse_sql.moments import span
+from packhorse_sql.prepared import Prepared
 from packhorse_sql.schema import BYTES, NUMBER, SET
 
 
@@ -94,7 +95,7 @@ class Ledger:
             (sql.remove_sets, sql.key_rows, other),
         ):
             for packed in rows.packed(values):
-                self._connection.execute(statement, packed)
+                statement.run(self._connection, packed)
 
     def _act(self, action: Action) -> int | None:
         if isinstance(action, Put):
@@ -125,7 +126,7 @@ class Ledger:
         if entry is None:
             # Members may be left of a set whose time is over.
             for packed in sql.key_rows.packed([(action.key,)]):
-                self._connection.execute(sql.remove_sets, packed)
+                sql.remove_sets.run(self._connection, packed)
             entry = Entry(SET)
         new = self._each_member(sql.add_members, action)
         until = entry.until if action.ttl is None else self._end(action.ttl)
@@ -141,13 +142,11 @@ class Ledger:
         self._set(action.key, replace(entry, number=left) if left else None)
         return left
 
-    def _each_member(
-        self, statement: sa.Insert | sa.Delete, action: AddMembers | RemoveMembers
-    ) -> int:
+    def _each_member(self, statement: Prepared, action: AddMembers | RemoveMembers) -> int:
         """How many members a statement touched."""
         rows = self._database.statements.member_rows
         return sum(
-            self._connection.execute(statement, {"of_key": action.key, **packed}).rowcount
+            statement.run(self._connection, {"of_key": action.key, **packed}).rowcount
             for packed in rows.packed([(member,) for member in action.members])
         )
 

@@ -46,7 +46,7 @@ class Tables:
 
         `moment`: when a waiting row falls due, or when a leased row's lease ends. `due`: the place
         in line that a leased row had. `lease`: the random number of the claim that holds the row,
-        or of the call that sent it. `once`: microseconds for which the id stays known.
+        or of the call that sent it among others. `once`: microseconds for which the id stays known.
         """
         return self._table(
             "messages",
@@ -63,7 +63,6 @@ class Tables:
             sa.Column("once", sa.BigInteger, nullable=False),
             sa.Column("body", sa.LargeBinary, nullable=False),
             self._index("messages_line", "queue", "state", "moment", "seq"),
-            sqlite_autoincrement=True,
         )
 
     def _known(self) -> sa.Table:
@@ -92,7 +91,6 @@ class Tables:
             sa.Column("record", sa.LargeBinary, nullable=False),
             self._index("dead_queue", "queue", "moment", "seq"),
             self._index("dead_moment", "moment", "seq"),
-            sqlite_autoincrement=True,
         )
 
     def _paused(self) -> sa.Table:

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from packhorse.plugin import Message, Sent, Unsupported
 from packhorse_sql.moments import span
+from packhorse_sql.prepared import Prepared
 from packhorse_sql.statements import Statements
 
 _draw = random.SystemRandom().getrandbits
@@ -33,12 +34,6 @@ def send(
 ) -> list[Sent]:
     """Puts messages on the broker; one answer a message, "stored" or "known"."""
     call = unique_number()
-    if len(messages) == 1:
-        (message,) = messages
-        added = connection.execute(
-            statements.add_one, {"call": call, "now": now, **_fields(message, now)}
-        ).rowcount
-        return [Sent(message.id, "stored" if added else "known")]
     rows = [(m.id.bytes, m.queue, now + span(m.delay), span(m.once), m.body) for m in messages]
     return _put(connection, statements, statements.add, messages, rows, call, now)
 
@@ -51,14 +46,14 @@ def revive(
     call = unique_number()
     answers = _put(connection, statements, statements.revive, messages, rows, call, now)
     for packed in statements.message_rows.packed(rows):
-        connection.execute(statements.exhume, packed)
+        statements.exhume.run(connection, packed)
     return answers
 
 
 def _put(
     connection: sa.Connection,
     statements: Statements,
-    statement: sa.Insert,
+    statement: Prepared,
     messages: Sequence[Message],
     rows: list[tuple[bytes, str, int, int, bytes]],
     call: int,
@@ -66,7 +61,7 @@ def _put(
 ) -> list[Sent]:
     portions = list(statements.message_rows.packed(rows))
     added = sum(
-        connection.execute(statement, {"call": call, "now": now, **packed}).rowcount
+        statement.run(connection, {"call": call, "now": now, **packed}).rowcount
         for packed in portions
     )
     if added == len(messages):
@@ -74,7 +69,7 @@ def _put(
     stored = {
         id
         for packed in portions
-        for (id,) in connection.execute(statements.stored, {"call": call, **packed})
+        for (id,) in statements.stored.run(connection, {"call": call, **packed}).fetchall()
     }
     answers = []
     for message in messages:
@@ -84,8 +79,11 @@ def _put(
     return answers
 
 
-def _fields(message: Message, now: int) -> dict[str, object]:
+def alone(message: Message, now: int) -> dict[str, object]:
+    """What `add_one` is to be given for a message."""
     return {
+        "call": 0,  # which of its messages a call of one has stored, nobody asks
+        "now": now,
         "one_id": message.id.bytes,
         "one_queue": message.queue,
         "one_moment": now + span(message.delay),

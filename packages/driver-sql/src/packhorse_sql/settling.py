@@ -38,7 +38,7 @@ def current(
     stale = {
         (seq, lease)
         for packed in statements.held_rows.packed(tokens)
-        for seq, lease in connection.execute(statements.stale, packed)
+        for seq, lease in statements.stale.run(connection, packed).fetchall()
     }
     alive: list[Held | None] = []
     for each in tokens:
@@ -98,6 +98,6 @@ class _Settlement:
             (sql.retry, sql.retry_rows, self.retried),
         ):
             for packed in rows.packed(values):
-                connection.execute(statement, {"now": now, **packed})
+                statement.run(connection, {"now": now, **packed})
         if self.follow:
             send(connection, sql, self.follow, now)

@@ -4,8 +4,8 @@ import os
 import random
 import sqlite3
 import time
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.sqlite import Insert, insert
@@ -13,11 +13,14 @@ from sqlalchemy.types import TypeEngine
 
 from packhorse.plugin import ConfigError, ConnectionLost, DriverSetup, PackhorseError, Url
 from packhorse_sql.dialect import Claim, Claimed, Dialect, Selected, Session
+from packhorse_sql.prepared import Prepared
 from packhorse_sql.schema import Tables
 from packhorse_sql.sqlite_claim import claims
 from packhorse_sql.sqlite_errors import is_busy, translate
 from packhorse_sql.sqlite_file import begin_in_child, opening, shared_file
 from packhorse_sql.sqlite_rows import SqliteRows
+
+T = TypeVar("T")
 
 _OLDEST = (3, 38)
 
@@ -72,7 +75,8 @@ class Sqlite(Dialect):
         with opening() as sessions:
             session = Session(self._engine.connect())
             try:
-                self._insist(session, "PRAGMA journal_mode=WAL", time.monotonic())
+                wal = "PRAGMA journal_mode=WAL"
+                self._insist(lambda: session.raw.execute(wal), time.monotonic())
                 session.raw.execute(f"PRAGMA synchronous={self._synchronous}")
                 session.raw.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT}")
             except BaseException:
@@ -82,25 +86,40 @@ class Sqlite(Dialect):
         return session
 
     def begin(self, session: Session) -> None:
-        started = time.monotonic()
-        if not self._file.turn.acquire(timeout=self._patience):
-            raise self._held()
+        started = self._take_turn()
         try:
-            self._insist(session, "BEGIN IMMEDIATE", started)
+            self._insist(lambda: session.raw.execute("BEGIN IMMEDIATE"), started)
         except BaseException:
             self._file.turn.release()
             raise
 
     def commit(self, session: Session) -> None:
-        self._insist(session, "COMMIT", time.monotonic())
+        self._insist(lambda: session.raw.execute("COMMIT"), time.monotonic())
         self._file.turn.release()
 
-    def _insist(self, session: Session, command: str, started: float) -> None:
-        """Repeats a command for as long as another process is in the way."""
+    def write_one(
+        self, session: Session, statement: Prepared, given: Callable[[], Mapping[str, object]]
+    ) -> int:
+        """In autocommit: a statement alone spares a fifth of what the three cost."""
+        started = self._take_turn()
+        try:
+            connection = session.connection
+            return self._insist(lambda: statement.run(connection, given()), started).rowcount
+        finally:
+            self._file.turn.release()
+
+    def _take_turn(self) -> float:
+        """Waits until no other thread of this process writes; when the waiting began."""
+        started = time.monotonic()
+        if not self._file.turn.acquire(timeout=self._patience):
+            raise self._held()
+        return started
+
+    def _insist(self, work: Callable[[], T], started: float) -> T:
+        """Repeats what is to be done for as long as another process is in the way."""
         while True:
             try:
-                session.raw.execute(command)
-                return
+                return work()
             except sqlite3.OperationalError as error:
                 if not is_busy(error):
                     raise
@@ -116,7 +135,7 @@ class Sqlite(Dialect):
             self._file.turn.release()
 
     def busy(self, error: BaseException) -> bool:
-        return isinstance(error, sa.exc.DBAPIError) and is_busy(error.orig)
+        return is_busy(error)
 
     def pause(self, started: float) -> None:
         if time.monotonic() - started > self._patience:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from msgspec import json
 
 from packhorse_sql.dialect import Claim, Claimed
+from packhorse_sql.prepared import Prepared
 from packhorse_sql.schema import LEASED, WAITING, Tables
 
 _LARGE = 16 * 1024
@@ -45,12 +46,13 @@ class Claims:
             messages.c.due,
             sa.case((size <= _LARGE, sa.func.hex(messages.c.body))),
         )
-        self._taken = sa.select(sa.func.json_group_array(cells)).where(*mine)
-        self._large = sa.select(messages.c.seq, messages.c.body).where(*mine, size > _LARGE)
+        self._taken = Prepared(sa.select(sa.func.json_group_array(cells)).where(*mine))
+        large = sa.select(messages.c.seq, messages.c.body).where(*mine, size > _LARGE)
+        self._large = Prepared(large)
 
     def _update(
         self, state: int, order: tuple[sa.Column[int], ...], **more: sa.Column[int]
-    ) -> sa.Update:
+    ) -> Prepared:
         messages = self._messages
         first = (
             sa.select(messages.c.seq)
@@ -62,7 +64,7 @@ class Claims:
             .order_by(*order)
             .limit(sa.bindparam("at_most", type_=sa.Integer()))
         )
-        return (
+        return Prepared(
             messages.update()
             .where(messages.c.seq.in_(first))
             .values(
@@ -79,13 +81,14 @@ class Claims:
         """Takes up to `limit` rows and answers them by their place in line."""
         given = {"of_queue": claim.queue, "lease_end": claim.until, "number": claim.lease}
         update = {**given, "now": claim.now, "holder": claim.worker, "at_most": claim.limit}
-        if not connection.execute(self.updates[claim.state], update).rowcount:
+        if not self.updates[claim.state].run(connection, update).rowcount:
             return []
-        rows = _decode(connection.scalar(self._taken, given) or "[]")
+        ((taken,),) = self._taken.run(connection, given).fetchall()
+        rows = _decode(taken)
         large: dict[int, bytes] = {}
         if any(body is None for *_, body in rows):
-            large.update((seq, body) for seq, body in connection.execute(self._large, given))
-        taken = [
+            large.update(self._large.run(connection, given).fetchall())
+        claimed = [
             Claimed(
                 seq,
                 id,
@@ -97,7 +100,7 @@ class Claims:
             )
             for seq, id, deliveries, cancelled, once, due, body in rows
         ]
-        return sorted(taken, key=lambda each: (each.due, each.seq))
+        return sorted(claimed, key=lambda each: (each.due, each.seq))
 
 
 @lru_cache

@@ -25,18 +25,19 @@ _MEANINGS: dict[int, tuple[type[PackhorseError], str]] = {
 }
 
 
-def is_busy(error: BaseException | None) -> bool:
+def is_busy(error: BaseException) -> bool:
     """Was somebody else in the way, so that trying again is all there is to do?"""
     return _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
 
 
 def translate(error: Exception, path: str) -> PackhorseError:
     """The same failure in packhorse's own words."""
-    cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
-    code = _code(cause)
+    code = _code(error)
     if code == sqlite3.SQLITE_CANTOPEN:
         return _cannot_open(path)
-    kind, meaning = _MEANINGS.get(code, (ConnectionLost, f"cannot be used just now: {cause}"))
+    kind, meaning = _MEANINGS.get(
+        code, (ConnectionLost, f"cannot be used just now: {_cause(error)}")
+    )
     return kind(f"the SQLite file {path} {meaning}")
 
 
@@ -59,6 +60,11 @@ def _cannot_open(path: str) -> PackhorseError:
     )
 
 
-def _code(error: BaseException | None) -> int:
+def _code(error: BaseException) -> int:
     """SQLite's primary result code; the upper bytes only refine it."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return getattr(_cause(error), "sqlite_errorcode", 0) & 0xFF
+
+
+def _cause(error: BaseException) -> BaseException | None:
+    """SQLite's own exception, which SQLAlchemy may have wrapped."""
+    return error.orig if isinstance(error, sa.exc.DBAPIError) else error

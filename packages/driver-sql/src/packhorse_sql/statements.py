@@ -9,6 +9,7 @@ from functools import lru_cache
 import sqlalchemy as sa
 
 from packhorse_sql.dialect import Columns, Dialect
+from packhorse_sql.prepared import Prepared
 from packhorse_sql.schema import LEASED, WAITING, tables
 
 _ID = sa.LargeBinary(16)
@@ -51,7 +52,7 @@ class Statements:
         self.message_rows = rows
         self.add = self._adding(rows.source, rows.c, fresh(rows.c.id))
         self.add_one = self._adding(one, one.c, fresh(one.c.id))
-        self.stored = (
+        self.stored = Prepared(
             sa.select(messages.c.id)
             .join_from(rows.source, messages, messages.c.id == rows.c.id)
             .where(messages.c.lease == sa.bindparam("call"))
@@ -62,7 +63,7 @@ class Statements:
         source: sa.FromClause,
         given: Columns,
         condition: sa.ColumnElement[bool],
-    ) -> sa.Insert:
+    ) -> Prepared:
         """INSERT waiting messages from a source; `call` marks those that this call has stored."""
         messages = self._tables.messages
         columns = {
@@ -78,7 +79,7 @@ class Statements:
             "body": given["body"],
         }
         select = sa.select(*columns.values()).select_from(source).where(condition)
-        return self._dialect.adding(messages, list(columns), select)
+        return Prepared(self._dialect.adding(messages, list(columns), select))
 
     def _revive(self) -> None:
         """`revive` copies dead messages back; `exhume` removes them from the dead."""
@@ -89,32 +90,31 @@ class Statements:
         ).select_from(found)
         source = given.subquery("revived")
         self.revive = self._adding(source, source.c, sa.true())
-        self.exhume = dead.delete().where(dead.c.id.in_(sa.select(rows.c.id)))
+        self.exhume = Prepared(dead.delete().where(dead.c.id.in_(sa.select(rows.c.id))))
 
     def _settle(self) -> None:
         """What settling and renewing do to rows whose lease is current; `stale` finds the others."""
         messages, dead = self._tables.messages, self._tables.dead
         held = self._dialect.rows(seq=_INT, lease=_INT)
         self.held_rows = held
-        self.stale = sa.select(held.c.seq, held.c.lease).where(
-            ~sa.exists().where(
-                messages.c.seq == held.c.seq,
-                messages.c.lease == held.c.lease,
-                messages.c.state == LEASED,
-            )
+        current = sa.exists().where(
+            messages.c.seq == held.c.seq,
+            messages.c.lease == held.c.lease,
+            messages.c.state == LEASED,
         )
+        self.stale = Prepared(sa.select(held.c.seq, held.c.lease).where(~current))
         among = messages.c.seq.in_(sa.select(held.c.seq))
-        self.remove = messages.delete().where(among)
+        self.remove = Prepared(messages.delete().where(among))
         back = messages.update().where(among)
         back = back.values(state=WAITING, moment=messages.c.due, worker=None)
-        self.give_back = back.values(deliveries=messages.c.deliveries - 1)
-        self.give_back_counted = back
-        self.renew = messages.update().where(among).values(moment=sa.bindparam("until"))
-        self.cancelled = sa.select(messages.c.seq).where(among, messages.c.cancelled == 1)
+        self.give_back = Prepared(back.values(deliveries=messages.c.deliveries - 1))
+        self.give_back_counted = Prepared(back)
+        self.renew = Prepared(messages.update().where(among).values(moment=sa.bindparam("until")))
+        self.cancelled = Prepared(sa.select(messages.c.seq).where(among, messages.c.cancelled == 1))
 
         again = self._dialect.rows(seq=_INT, moment=_INT, body=_BYTES)
         self.retry_rows = again
-        self.retry = (
+        self.retry = Prepared(
             messages.update()
             .where(messages.c.seq == again.c.seq)
             .values(
@@ -131,21 +131,16 @@ class Statements:
         records = self._dialect.rows(seq=_INT, record=_BYTES)
         self.record_rows = records
         kept = ["id", "queue", "worker", "deliveries", "cancelled", "once", "body"]
-        self.bury = dead.insert().from_select(
-            [*kept, "moment", "record"],
-            sa.select(
-                *(messages.c[name] for name in kept),
-                sa.bindparam("now", type_=_INT),
-                records.c.record,
-            ).join_from(records.source, messages, messages.c.seq == records.c.seq),
-        )
+        dying = sa.select(
+            *(messages.c[name] for name in kept),
+            sa.bindparam("now", type_=_INT),
+            records.c.record,
+        ).join_from(records.source, messages, messages.c.seq == records.c.seq)
+        self.bury = Prepared(dead.insert().from_select([*kept, "moment", "record"], dying))
         known = self._dialect.rows(id=_ID, until=_INT)
         self.known_rows = known
-        self.remember = self._dialect.replacing(
-            self._tables.known,
-            ["id", "until"],
-            sa.select(known.c.id, known.c.until).select_from(known.source),
-        )
+        over = sa.select(known.c.id, known.c.until).select_from(known.source)
+        self.remember = Prepared(self._dialect.replacing(self._tables.known, ["id", "until"], over))
 
     def _look(self) -> None:
         """`look` tells, of each asked queue, what could be claimed and when there will be more."""
@@ -168,7 +163,7 @@ class Statements:
             sa.or_(paused.c.until.is_(None), paused.c.until > now),
         )
         self.queue_rows = asked
-        self.look = sa.select(
+        look = sa.select(
             asked.c.queue,
             first(LEASED, True).label("ended"),
             first(WAITING, True).label("due"),
@@ -176,29 +171,28 @@ class Statements:
             first(WAITING, False).label("falls_due"),
             paused.c.queue.is_not(None).label("paused"),
             paused.c.until.label("paused_until"),
-        ).select_from(sa.outerjoin(asked.source, paused, pause))
+        )
+        self.look = Prepared(look.select_from(sa.outerjoin(asked.source, paused, pause)))
 
     def _store(self) -> None:
         """What the store does to keys and to members of sets."""
         store, members = self._tables.store, self._tables.members
         keys = self._dialect.rows(key=_TEXT)
         self.key_rows = keys
-        self.remove_entries = store.delete().where(store.c.key.in_(sa.select(keys.c.key)))
-        self.remove_sets = members.delete().where(members.c.key.in_(sa.select(keys.c.key)))
+        asked = sa.select(keys.c.key)
+        self.remove_entries = Prepared(store.delete().where(store.c.key.in_(asked)))
+        self.remove_sets = Prepared(members.delete().where(members.c.key.in_(asked)))
         entries = self._dialect.rows(key=_TEXT, kind=_INT, value=_BYTES, number=_INT, until=_INT)
         self.entry_rows = entries
-        self.put_entries = self._dialect.replacing(
-            store, entries.c.keys(), sa.select(*entries.c).select_from(entries.source)
-        )
+        put = sa.select(*entries.c).select_from(entries.source)
+        self.put_entries = Prepared(self._dialect.replacing(store, entries.c.keys(), put))
         given = self._dialect.rows(member=_BYTES)
         self.member_rows = given
         key = sa.bindparam("of_key", type_=_TEXT)
-        self.add_members = self._dialect.adding(
-            members, ["key", "member"], sa.select(key, given.c.member).select_from(given.source)
-        )
-        self.remove_members = members.delete().where(
-            members.c.key == key, members.c.member.in_(sa.select(given.c.member))
-        )
+        new = sa.select(key, given.c.member).select_from(given.source)
+        self.add_members = Prepared(self._dialect.adding(members, ["key", "member"], new))
+        these = members.c.member.in_(sa.select(given.c.member))
+        self.remove_members = Prepared(members.delete().where(members.c.key == key, these))
 
 
 @lru_cache

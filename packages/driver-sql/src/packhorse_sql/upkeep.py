@@ -22,9 +22,13 @@ class Upkeep:
         self._moments = moments
         self._next = 0.0
 
+    def due(self) -> bool:
+        """Whether it is time for a step."""
+        return time.monotonic() >= self._next
+
     def run(self, connection: sa.Connection) -> None:
         """Takes one step if it is time; within the caller's transaction."""
-        if time.monotonic() < self._next:
+        if not self.due():
             return
         self.read_moment(connection)
         now = self._moments.now()
