@@ -111,7 +111,7 @@ class Packhorse:
 
         Raises `InvalidPayload` for arguments that do not fit, `PayloadTooLarge`, `ConnectionLost`.
         """
-        return self.push_many([job])[0]
+        return self.push(job)
 
     async def dispatch_async(self, job: "Job | Pending[Any]") -> JobHandle:
         """`dispatch` in a helper thread, so that the event loop is not blocked."""
@@ -129,6 +129,17 @@ class Packhorse:
         one = pending(job)
         connection = self.connection_of(one)
         return run_inline(self, connection, message_for(one, connection))
+
+    def push(
+        self,
+        job: "Job | Pending[Any]",
+        connection: Connection | None = None,
+        queue: str | None = None,
+    ) -> JobHandle:
+        """Pushes a job; `connection` and `queue` win over what it says."""
+        one = pending(job)
+        on = self.connection_of(one, connection)
+        return self.send(on, [message_for(one, on, queue=queue)], [one.definition.name])[0]
 
     def push_many(
         self,

@@ -11,7 +11,7 @@ from packhorse.definition import has_nan
 from packhorse.driver.message import Message, Unique
 from packhorse.errors import InvalidPayload, PayloadTooLarge
 from packhorse.ids import new_id
-from packhorse.options import RUN, OptionSet, check, moment
+from packhorse.options import NOTHING, RUN, OptionSet, check, moment
 from packhorse.pending import Pending
 from packhorse.wire.envelope import Body
 from packhorse.wire.seal import embed, seal
@@ -43,11 +43,11 @@ def message_for(
     # First of all: what plugins bring, types among it, is there once the driver is.
     limit = connection.driver.capabilities.max_body
     definition, now = pending.definition, time.time()
-    codecs = said(pending, "codecs")
-    chosen = connection.codecs(None if codecs is UNSET else tuple(codecs))
+    options = _options(pending)
+    chosen = connection.codecs(None if options.codecs is UNSET else options.codecs)
     serializer = connection.serializer()
     args = definition.encode(pending.arguments, serializer, validate)
-    body = _body(pending, args, serializer.name, now)
+    body = _body(options, _travelling(pending.overrides), args, serializer.name, now)
     id = new_id()
     data = seal(body, chosen, id=id, job=definition.name, at=now)
     if limit is not None and len(data) > limit:
@@ -56,10 +56,8 @@ def message_for(
             f"{connection.name!r} takes {limit}. Send a reference instead of the data"
         )
     if queue is None:
-        queue = said(pending, "queue")
-    if queue is UNSET:
-        queue = connection.queue_of(definition)
-    delay, unique, group = (said(pending, name) for name in ("delay", "unique", "group"))
+        queue = connection.queue_of(definition) if options.queue is UNSET else options.queue
+    delay, unique, group = options.delay, options.unique, options.group
     return Message(
         id,
         connection.forwarded(queue),
@@ -94,19 +92,33 @@ def raw_message(
     return Message(id, connection.forwarded(queue), body, delay=delay)
 
 
-def _body(pending: Pending[Any], args: bytes, serializer: str, now: float) -> Body:
-    until, expires, tags = (said(pending, name) for name in ("retry_until", "expires", "tags"))
+def _options(pending: Pending[Any]) -> OptionSet:
+    """Every option that a message is made by, as it is said of this one."""
+    if pending.overrides is NOTHING and not pending.definition.methods:
+        return pending.definition.options
+    return OptionSet(**{name: said(pending, name) for name in _READ})
+
+
+_READ = ("codecs", "queue", "delay", "unique", "group", "retry_until", "expires", "tags")
+
+
+def _body(
+    options: OptionSet, overrides: dict[str, Raw], args: bytes, serializer: str, now: float
+) -> Body:
+    until, expires = options.retry_until, options.expires
     return Body(
         args=embed(args, serializer),
         ser=serializer,
-        overrides=_travelling(pending.overrides),
+        overrides=overrides,
         until=None if until is UNSET else moment(until, now),
         expires=None if expires is UNSET else moment(expires, now),
-        tags=() if tags is UNSET else tuple(tags),
+        tags=() if options.tags is UNSET else options.tags,
     )
 
 
 def _travelling(overrides: OptionSet) -> dict[str, Raw]:
+    if overrides is NOTHING:
+        return {}
     return {
         name: Raw(_encode(value))
         for name in RUN

@@ -59,7 +59,7 @@ class Queue:
 
     def push(self, job: "Job | Pending[Any]") -> JobHandle:
         """Pushes a job onto this queue, whatever queue it names."""
-        return self._app.push_many([job], self._connection, self.name)[0]
+        return self._app.push(job, self._connection, self.name)
 
     def later(self, delay: float | timedelta, job: "Job | Pending[Any]") -> JobHandle:
         """Pushes a job that falls due in `delay` seconds."""
