@@ -11,15 +11,11 @@ from packhorse.ids import new_id
 from packhorse.plugin import (
     ConfigError,
     ConnectionLost,
-    Done,
     Group,
     Increment,
-    Message,
     PackhorseError,
     PayloadTooLarge,
     Put,
-    Unique,
-    Unsupported,
 )
 from packhorse.testing import Running
 from packhorse_sql.driver import SqlDriver
@@ -132,22 +128,6 @@ def test_a_closed_driver_says_so(tmp_path: Path) -> None:
     driver.close()
     with pytest.raises(ConnectionLost, match=r"jobs\.db is used after it was closed"):
         driver.counts("q")
-
-
-def test_what_the_driver_does_not_keep_is_refused_before_anything_is_done(tmp_path: Path) -> None:
-    driver = open_driver(tmp_path / "jobs.db")
-    (plain,) = messages(b"a")
-    unique = Message(new_id(), "q", b"b", unique=Unique("key"))
-    grouped = Message(new_id(), "q", b"c", group="g")
-    for refused in (unique, grouped):
-        with pytest.raises(Unsupported, match=f"{refused.id}.*'q'"):
-            driver.send([plain, refused])
-    driver.send([plain])
-    consumer = driver.consumer("w")
-    (delivery,) = take(consumer)
-    with pytest.raises(Unsupported):
-        consumer.settle([Done(delivery, [grouped])])
-    assert consumer.settle([Done(delivery)]) == ["applied"]
 
 
 def test_a_value_of_another_kind_stops_the_whole_call(tmp_path: Path) -> None:

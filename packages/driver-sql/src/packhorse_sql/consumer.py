@@ -11,9 +11,7 @@ from packhorse.plugin import (
     CANCELLED,
     LOST,
     Consumer,
-    Dead,
     Delivery,
-    Done,
     DriverSetup,
     Message,
     Outcome,
@@ -23,9 +21,11 @@ from packhorse.plugin import (
 )
 from packhorse_sql.database import Database
 from packhorse_sql.dialect import Claim, Claimed
+from packhorse_sql.keys import free, unpacked_unique
 from packhorse_sql.moments import seconds, span
-from packhorse_sql.schema import LEASED, WAITING
-from packhorse_sql.sending import refuse_unsupported, unique_number
+from packhorse_sql.schema import CANCELLED as CANCELLED_MARK
+from packhorse_sql.schema import LEASED, SUPERSEDED, WAITING
+from packhorse_sql.sending import unique_number
 from packhorse_sql.settling import current, settle, token
 
 TICK = 0.01
@@ -116,6 +116,12 @@ class SqlConsumer(Consumer):
                 break
             claim = Claim(queue, state, now, until, unique_number(), self._worker, left)
             deliveries += _deliveries(dialect.claim(connection, tables, claim), claim, deadline)
+        freed = [
+            each.message.id.bytes
+            for each in deliveries
+            if each.message.unique is not None and each.message.unique.until == "reserved"
+        ]
+        free(connection, self._database.statements, freed, now)
         return deliveries
 
     def _wait(self, end: float, since: tuple[int, int | None], seen: Seen) -> bool:
@@ -143,9 +149,6 @@ class SqlConsumer(Consumer):
     def settle(self, outcomes: Sequence[Outcome]) -> list[Settled]:
         if not outcomes:
             return []
-        for outcome in outcomes:
-            if isinstance(outcome, Done | Dead) and outcome.follow:
-                refuse_unsupported(outcome.follow)
         # Later by one, since what is retried now goes behind what was sent in the same microsecond.
         now = partial(self._database.now, later_by=1)
         sql = self._database.statements
@@ -185,13 +188,22 @@ def _deliveries(rows: list[Claimed], claim: Claim, deadline: float) -> list[Deli
     queue, lease, reserved_at = claim.queue, claim.lease, seconds(claim.now)
     return [
         Delivery(
-            Message(row.id, queue, row.body, 0.0, None, None, row.once and seconds(row.once)),
+            Message(
+                row.id,
+                queue,
+                row.body,
+                0.0,
+                None if row.uniqueness is None else unpacked_unique(row.uniqueness),
+                row.group,
+                row.once and seconds(row.once),
+            ),
             token(row.seq, lease),
             row.deliveries,
             reserved_at,
             deadline,
             None,
-            row.cancelled == 1,
+            row.marks & CANCELLED_MARK != 0,
+            row.marks & SUPERSEDED != 0,
         )
         for row in rows
     ]

@@ -8,10 +8,12 @@ import sqlalchemy as sa
 
 from packhorse.plugin import Cancels, Clears, KeepsDead, Message, Pauses, Sent, State
 from packhorse_sql.database import Database
+from packhorse_sql.groups import promote
+from packhorse_sql.keys import free, hasten
 from packhorse_sql.listing import Listing
 from packhorse_sql.moments import seconds, span
-from packhorse_sql.schema import WAITING
-from packhorse_sql.sending import refuse_unsupported, revive
+from packhorse_sql.schema import CANCELLED, LEASED, PARKED
+from packhorse_sql.sending import revive, unique_number
 
 STEP = 5_000
 """Rows that one transaction of `clear` removes, so that workers get their turn in between."""
@@ -23,38 +25,38 @@ class Control(Listing, Cancels, Clears, Pauses, KeepsDead):
     _database: Database
 
     def cancel(self, ids: Sequence[UUID]) -> list[Literal["marked", "leased", "gone"]]:
-        messages, rows = self._database.tables.messages, self._database.statements.id_rows
-        now = self._database.now()
+        messages, sql = self._database.tables.messages, self._database.statements
+        rows, now = sql.id_rows, self._database.now()
         find = sa.select(messages.c.id, messages.c.state).join_from(
             rows.source, messages, messages.c.id == rows.c.id
-        )
-        waits = sa.and_(messages.c.state == WAITING, messages.c.moment > now)
-        mark = (
-            messages.update()
-            .where(messages.c.id.in_(sa.select(rows.c.id)))
-            .values(cancelled=1, moment=sa.case((waits, now), else_=messages.c.moment))
         )
 
         def work(connection: sa.Connection) -> dict[bytes, int]:
             found: dict[bytes, int] = {}
             for packed in rows.packed([(id.bytes,) for id in ids]):
                 found.update((id, state) for id, state in connection.execute(find, packed))
-                connection.execute(mark, packed)
+            hasten(connection, sql.keys, found, CANCELLED, now)
             return found
 
         states = self._database.write(work)
         self._database.dialect.bell.ring()
-        names: dict[int | None, Literal["marked", "gone"]] = {None: "gone", WAITING: "marked"}
-        return [names.get(states.get(id.bytes), "leased") for id in ids]
+        names: dict[int | None, Literal["leased", "gone"]] = {None: "gone", LEASED: "leased"}
+        return [names.get(states.get(id.bytes), "marked") for id in ids]
 
     def clear(
         self, queue: str | None, state: State | None = None, older_than: float | None = None
     ) -> int:
-        states: list[State] = ["waiting", "delayed", "leased"] if state is None else [state]
+        states: list[State] = (
+            ["parked", "waiting", "delayed", "leased"] if state is None else [state]
+        )
         return sum(self._clear(queue, each, older_than) for each in states)
 
     def _clear(self, queue: str | None, state: State, older_than: float | None) -> int:
         table, conditions = self._in(state)
+        call = unique_number()
+        if state != "dead":
+            # What this clearing itself lets come, in place of a group's head, stood elsewhere.
+            conditions.append(table.c.lease != call)
         if older_than is not None:
             conditions.append(table.c.moment <= self._database.now() - span(older_than))
         names = [queue]
@@ -70,22 +72,40 @@ class Control(Listing, Cancels, Clears, Pauses, KeepsDead):
                 .subquery()
             )
             chosen = table.c.seq.in_(sa.select(some.c.seq))
-            while step := self._remove(table, chosen):
+            while step := self._remove(table, chosen, call=call):
                 removed += step
         return removed
 
     def _remove(
-        self, table: sa.Table, chosen: sa.ColumnElement[bool], packed: Mapping[str, object] = {}
+        self,
+        table: sa.Table,
+        chosen: sa.ColumnElement[bool],
+        packed: Mapping[str, object] = {},
+        call: int = 0,
     ) -> int:
         """Removes rows for good; their ids stay known for as long as they asked for."""
+        messages, sql = self._database.tables.messages, self._database.statements
         known, now = self._database.tables.known, self._database.now()
         kept = sa.select(table.c.id, table.c.once + now).where(chosen, table.c.once > 0)
         remember = self._database.dialect.replacing(known, ["id", "until"], kept)
         remove = table.delete().where(chosen)
+        special = sa.select(
+            *(messages.c.id, messages.c.queue, messages.c.state),
+            *(messages.c.group_name, messages.c.uniqueness),
+        ).where(
+            chosen, sa.or_(messages.c.group_name.is_not(None), messages.c.uniqueness.is_not(None))
+        )
 
         def work(connection: sa.Connection) -> int:
             connection.execute(remember, packed)
-            return connection.execute(remove, packed).rowcount
+            if table is not messages:
+                return connection.execute(remove, packed).rowcount
+            rows = connection.execute(special, packed).all()
+            removed = connection.execute(remove, packed).rowcount
+            free(connection, sql, [row.id for row in rows if row.uniqueness], now)
+            heads = [row for row in rows if row.group_name is not None and row.state != PARKED]
+            promote(connection, sql, [(row.queue, row.group_name) for row in heads], call)
+            return removed
 
         return self._database.write(work)
 
@@ -111,7 +131,6 @@ class Control(Listing, Cancels, Clears, Pauses, KeepsDead):
         return {queue: None if until is None else seconds(until - now) for queue, until in rows}
 
     def revive(self, messages: Sequence[Message]) -> list[Sent]:
-        refuse_unsupported(messages)
         sql, now = self._database.statements, self._database.now
         if not messages:
             return []

@@ -56,9 +56,11 @@ class Claimed(Struct, frozen=True):
     seq: int
     id: UUID
     deliveries: int
-    cancelled: int
+    marks: int
     once: int
     due: int
+    group: str | None
+    uniqueness: str | None
     body: bytes
 
 

@@ -19,8 +19,8 @@ from packhorse.plugin import (
 from packhorse_sql.consumer import SqlConsumer
 from packhorse_sql.control import Control
 from packhorse_sql.database import Database
-from packhorse_sql.schema import LEASED, WAITING
-from packhorse_sql.sending import alone, refuse_unsupported, send
+from packhorse_sql.schema import LEASED, PARKED, WAITING
+from packhorse_sql.sending import alone, is_plain, send
 from packhorse_sql.settling import held
 
 
@@ -32,6 +32,8 @@ class SqlDriver(Control, Rescues, Migrates, Driver):
         fencing="broker",
         rewrite="in_place",
         known_ids=True,
+        unique=True,
+        groups=True,
         counts="exact",
     )
 
@@ -44,11 +46,10 @@ class SqlDriver(Control, Rescues, Migrates, Driver):
         return cls(Database.open(url, setup), setup)
 
     def send(self, messages: Sequence[Message]) -> list[Sent]:
-        refuse_unsupported(messages)
         if not messages:
             return []
         sql, now = self._database.statements, self._database.now
-        if len(messages) == 1:
+        if len(messages) == 1 and is_plain(messages[0]):
             (message,) = messages
             added = self._database.write_one(sql.add_one, lambda: alone(message, now()))
             answers = [Sent(message.id, "stored" if added else "known")]
@@ -75,10 +76,11 @@ class SqlDriver(Control, Rescues, Migrates, Driver):
             count(messages.c.state == WAITING, messages.c.moment <= now),
             count(messages.c.state == WAITING, messages.c.moment > now),
             count(messages.c.state == LEASED),
+            count(messages.c.state == PARKED),
         )
         found = self._database.read(lambda connection: connection.execute(query).one())
-        ready, delayed, reserved = (min(number, cap) for number in found)
-        return Counts(ready, delayed, reserved, capped=max(found) > cap)
+        ready, delayed, reserved, parked = (min(number, cap) for number in found)
+        return Counts(ready, delayed, reserved, max(found) > cap, parked)
 
     def rescue(
         self, worker: str, keep: Collection[bytes] = (), blamed: Collection[UUID] | None = None

@@ -9,8 +9,10 @@ import sqlalchemy as sa
 
 from packhorse.plugin import Listed, Lists, Message, State
 from packhorse_sql.database import Database
+from packhorse_sql.keys import unpacked_unique
 from packhorse_sql.moments import seconds
-from packhorse_sql.schema import LEASED, WAITING
+from packhorse_sql.moving import move
+from packhorse_sql.schema import CANCELLED, LEASED, PARKED, SUPERSEDED, WAITING
 
 
 class Listing(Lists):
@@ -78,16 +80,10 @@ class Listing(Lists):
         return None if first is None else seconds(now - first)
 
     def move(self, ids: Sequence[UUID], queue: str) -> int:
-        messages, rows = self._database.tables.messages, self._database.statements.id_rows
-        statement = (
-            messages.update()
-            .where(messages.c.id.in_(sa.select(rows.c.id)), messages.c.state == WAITING)
-            .values(queue=queue)
-        )
-        moved = self._database.write(
-            lambda connection: sum(
-                connection.execute(statement, packed).rowcount
-                for packed in rows.packed([(id.bytes,) for id in ids])
+        database, now = self._database, self._database.now
+        moved = database.write(
+            lambda connection: move(
+                connection, database.tables, database.statements, ids, queue, now()
             )
         )
         self._database.dialect.bell.ring()
@@ -101,6 +97,7 @@ class Listing(Lists):
             "waiting": [messages.c.state == WAITING, messages.c.moment <= now],
             "delayed": [messages.c.state == WAITING, messages.c.moment > now],
             "leased": [messages.c.state == LEASED],
+            "parked": [messages.c.state == PARKED],
             "dead": [],
         }
         return tables.dead if state == "dead" else messages, conditions[state]
@@ -143,13 +140,19 @@ def _listed(row: sa.Row[Any], now: int) -> Listed:
     fields = row._mapping
     state: State = "dead"
     if "state" in fields:
-        state = "leased" if row.state == LEASED else "waiting" if row.moment <= now else "delayed"
+        due: State = "waiting" if row.moment <= now else "delayed"
+        states: dict[int, State] = {LEASED: "leased", PARKED: "parked"}
+        state = states.get(row.state, due)
+    unique = unpacked_unique(row.uniqueness)
     return Listed(
-        Message(UUID(bytes=row.id), row.queue, row.body, once=seconds(row.once)),
+        Message(
+            UUID(bytes=row.id), row.queue, row.body, 0.0, unique, row.group_name, seconds(row.once)
+        ),
         state,
         seconds(row.moment),
         row.deliveries,
         row.worker,
-        bool(row.cancelled),
+        row.marks & CANCELLED != 0,
         fields.get("record"),
+        row.marks & SUPERSEDED != 0,
     )

@@ -10,8 +10,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.schema import SchemaItem
 
-WAITING, LEASED = 0, 1
+WAITING, LEASED, PARKED = 0, 1, 2
 """States of a row in `messages`; each is an ordered set by `moment` within its queue."""
+
+CANCELLED, SUPERSEDED = 1, 2
+"""Bits of `marks`."""
 
 BYTES, NUMBER, SET = 0, 1, 2
 """Kinds of a row in `store`."""
@@ -29,6 +32,7 @@ class Tables:
         self.prefix = prefix
         self.messages = self._messages()
         self.known = self._known()
+        self.keys = self._keys()
         self.dead = self._dead()
         self.paused = self._paused()
         self.store = self._store()
@@ -38,16 +42,19 @@ class Tables:
     def _table(self, name: str, *parts: SchemaItem, **options: Any) -> sa.Table:
         return sa.Table(self.prefix + name, self.metadata, *parts, **options)
 
-    def _index(self, name: str, *columns: str) -> sa.Index:
-        return sa.Index(f"{self.prefix}{name}", *columns)
+    def _index(self, name: str, *columns: str, **options: Any) -> sa.Index:
+        return sa.Index(f"{self.prefix}{name}", *columns, **options)
 
     def _messages(self) -> sa.Table:
         """Live messages.
 
         `moment`: when a waiting row falls due, or when a leased row's lease ends. `due`: the place
         in line that a leased row had. `lease`: the random number of the claim that holds the row,
-        or of the call that sent it among others. `once`: microseconds for which the id stays known.
+        or of the call that sent or promoted it, among others. `marks`: bits, 0 for most. `once`:
+        microseconds for which the id stays known. `uniqueness`: the message's `Unique` as JSON. A
+        group is indexed with its head first, since what is parked has the highest state.
         """
+        group = sa.text("group_name IS NOT NULL")
         return self._table(
             "messages",
             sa.Column("seq", _Sequence, primary_key=True, autoincrement=True),
@@ -59,10 +66,18 @@ class Tables:
             sa.Column("lease", sa.BigInteger, nullable=False),
             sa.Column("worker", sa.String(255)),
             sa.Column("deliveries", sa.Integer, nullable=False),
-            sa.Column("cancelled", sa.SmallInteger, nullable=False),
+            sa.Column("marks", sa.SmallInteger, nullable=False),
             sa.Column("once", sa.BigInteger, nullable=False),
+            sa.Column("group_name", sa.String(255)),
+            sa.Column("uniqueness", sa.Text),
             sa.Column("body", sa.LargeBinary, nullable=False),
             self._index("messages_line", "queue", "state", "moment", "seq"),
+            self._index(
+                "messages_group",
+                *("queue", "group_name", "state", "seq"),
+                sqlite_where=group,
+                postgresql_where=group,
+            ),
         )
 
     def _known(self) -> sa.Table:
@@ -72,6 +87,25 @@ class Tables:
             sa.Column("id", _Id, primary_key=True),
             sa.Column("until", _Moment, nullable=False),
             self._index("known_until", "until"),
+            sqlite_with_rowid=False,
+        )
+
+    def _keys(self) -> sa.Table:
+        """Unique keys and who holds them.
+
+        `until` is NULL while the holder is live, then the end of its `window`. `first`: when the
+        run of replacements began that the holder is the last of.
+        """
+        return self._table(
+            "keys",
+            sa.Column("queue", sa.String(255), primary_key=True),
+            sa.Column("key", sa.String(255), primary_key=True),
+            sa.Column("holder", _Id, nullable=False),
+            sa.Column("first", _Moment, nullable=False),
+            sa.Column("window", _Moment, nullable=False),
+            sa.Column("until", _Moment),
+            self._index("keys_holder", "holder"),
+            self._index("keys_until", "until"),
             sqlite_with_rowid=False,
         )
 
@@ -85,8 +119,10 @@ class Tables:
             sa.Column("moment", _Moment, nullable=False),
             sa.Column("worker", sa.String(255)),
             sa.Column("deliveries", sa.Integer, nullable=False),
-            sa.Column("cancelled", sa.SmallInteger, nullable=False),
+            sa.Column("marks", sa.SmallInteger, nullable=False),
             sa.Column("once", sa.BigInteger, nullable=False),
+            sa.Column("group_name", sa.String(255)),
+            sa.Column("uniqueness", sa.Text),
             sa.Column("body", sa.LargeBinary, nullable=False),
             sa.Column("record", sa.LargeBinary, nullable=False),
             self._index("dead_queue", "queue", "moment", "seq"),

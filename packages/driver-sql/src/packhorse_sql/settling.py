@@ -6,8 +6,10 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from packhorse.plugin import Dead, Delivery, Done, Message, Outcome, Retry, Return, Settled
+from packhorse_sql.groups import promote
+from packhorse_sql.keys import free
 from packhorse_sql.moments import span
-from packhorse_sql.sending import send
+from packhorse_sql.sending import groups_of, is_plain, send, unique_number
 from packhorse_sql.statements import Statements
 
 Held = tuple[int, int]
@@ -70,6 +72,7 @@ class _Settlement:
         self.returned: list[Held] = []
         self.retried: list[tuple[int, int, bytes]] = []
         self.follow: list[Message] = []
+        self.special: list[Message] = []
 
     def add(self, token: Held, outcome: Outcome, now: int) -> None:
         if isinstance(outcome, Retry):
@@ -86,6 +89,8 @@ class _Settlement:
         elif message.once:
             self.known.append((message.id.bytes, now + span(message.once)))
         self.removed.append(token)
+        if not is_plain(message):
+            self.special.append(message)
         if outcome.follow:
             self.follow.extend(outcome.follow)
 
@@ -99,5 +104,9 @@ class _Settlement:
         ):
             for packed in rows.packed(values):
                 statement.run(connection, {"now": now, **packed})
+        if self.special:
+            keyed = [message.id.bytes for message in self.special if message.unique is not None]
+            free(connection, sql, keyed, now)
+            promote(connection, sql, groups_of(self.special), unique_number())
         if self.follow:
             send(connection, sql, self.follow, now)

@@ -17,7 +17,8 @@ from packhorse_sql.schema import LEASED, WAITING, Tables
 _LARGE = 16 * 1024
 """Longer bodies do not travel in the JSON, where they would take twice their size."""
 
-_decode = json.Decoder(list[tuple[int, UUID, int, int, int, int, str | None]]).decode
+_Row = tuple[int, UUID, int, int, int, int, str | None, str | None, str | None]
+_decode = json.Decoder(list[_Row]).decode
 
 
 class Claims:
@@ -41,9 +42,11 @@ class Claims:
             messages.c.seq,
             sa.func.hex(messages.c.id),
             messages.c.deliveries,
-            messages.c.cancelled,
+            messages.c.marks,
             messages.c.once,
             messages.c.due,
+            messages.c.group_name,
+            messages.c.uniqueness,
             sa.case((size <= _LARGE, sa.func.hex(messages.c.body))),
         )
         self._taken = Prepared(sa.select(sa.func.json_group_array(cells)).where(*mine))
@@ -93,12 +96,14 @@ class Claims:
                 seq,
                 id,
                 deliveries,
-                cancelled,
+                marks,
                 once,
                 due,
+                group,
+                uniqueness,
                 large[seq] if body is None else bytes.fromhex(body),
             )
-            for seq, id, deliveries, cancelled, once, due, body in rows
+            for seq, id, deliveries, marks, once, due, group, uniqueness, body in rows
         ]
         return sorted(claimed, key=lambda each: (each.due, each.seq))
 

@@ -73,6 +73,9 @@ class SqliteRows:
             if not is_blob:
                 cells.append(value)
                 continue
+            if value is None:
+                cells += (None, None)
+                continue
             piece = value.encode() if isinstance(value, str) else value
             assert isinstance(piece, bytes)
             cells += (len(blob) + 1, len(piece))

@@ -8,9 +8,11 @@ from functools import lru_cache
 
 import sqlalchemy as sa
 
-from packhorse_sql.dialect import Columns, Dialect
+from packhorse_sql.dialect import Columns, Dialect, Rows
+from packhorse_sql.groups import GroupStatements
+from packhorse_sql.keys import KeyStatements
 from packhorse_sql.prepared import Prepared
-from packhorse_sql.schema import LEASED, WAITING, tables
+from packhorse_sql.schema import CANCELLED, LEASED, PARKED, WAITING, tables
 
 _ID = sa.LargeBinary(16)
 _BYTES = sa.LargeBinary()
@@ -30,9 +32,12 @@ class Statements:
         self._look()
         self._store()
         self.id_rows = dialect.rows(id=_ID)
+        self.keys = KeyStatements(self._tables, dialect)
+        self.groups = GroupStatements(self._tables, dialect)
 
     def _send(self) -> None:
-        """`add` sends rows, `add_one` one message; `stored` says which ids a call has stored."""
+        """`add` sends rows, `add_one` one message, `add_all` rows that may have keys and groups;
+        `stored` says which ids a call has stored."""
         one = sa.select(
             sa.bindparam("one_id", type_=_ID).label("id"),
             sa.bindparam("one_queue", type_=_TEXT).label("queue"),
@@ -41,7 +46,10 @@ class Statements:
             sa.bindparam("one_body", type_=_BYTES).label("body"),
         ).subquery("one")
         rows = self._dialect.rows(id=_ID, queue=_TEXT, moment=_INT, once=_INT, body=_BYTES)
-        messages, dead, known = self._tables.messages, self._tables.dead, self._tables.known
+        all_rows = self._dialect.rows(
+            id=_ID, queue=_TEXT, moment=_INT, once=_INT, body=_BYTES, group=_TEXT, unique=_TEXT
+        )
+        dead, known = self._tables.dead, self._tables.known
 
         def fresh(id: sa.ColumnElement[bytes]) -> sa.ColumnElement[bool]:
             return ~sa.or_(
@@ -50,9 +58,16 @@ class Statements:
             )
 
         self.message_rows = rows
+        self.all_rows = all_rows
         self.add = self._adding(rows.source, rows.c, fresh(rows.c.id))
         self.add_one = self._adding(one, one.c, fresh(one.c.id))
-        self.stored = Prepared(
+        self.add_all = self._adding(all_rows.source, all_rows.c, fresh(all_rows.c.id))
+        self.stored = self._stored(rows)
+        self.all_stored = self._stored(all_rows)
+
+    def _stored(self, rows: Rows) -> Prepared:
+        messages = self._tables.messages
+        return Prepared(
             sa.select(messages.c.id)
             .join_from(rows.source, messages, messages.c.id == rows.c.id)
             .where(messages.c.lease == sa.bindparam("call"))
@@ -64,7 +79,10 @@ class Statements:
         given: Columns,
         condition: sa.ColumnElement[bool],
     ) -> Prepared:
-        """INSERT waiting messages from a source; `call` marks those that this call has stored."""
+        """INSERT messages from a source; `call` marks those that this call has stored.
+
+        All of them wait, but for those with a group, which are parked until they are promoted.
+        """
         messages = self._tables.messages
         columns = {
             "id": given["id"],
@@ -74,19 +92,24 @@ class Statements:
             "due": sa.literal_column("0"),
             "lease": sa.bindparam("call", type_=_INT),
             "deliveries": sa.literal_column("0"),
-            "cancelled": sa.literal_column("0"),
+            "marks": sa.literal_column("0"),
             "once": given["once"],
             "body": given["body"],
         }
+        if "group" in given:
+            parked = given["group"].is_not(None)
+            columns["state"] = sa.case((parked, PARKED), else_=WAITING)
+            columns |= {"group_name": given["group"], "uniqueness": given["unique"]}
         select = sa.select(*columns.values()).select_from(source).where(condition)
         return Prepared(self._dialect.adding(messages, list(columns), select))
 
     def _revive(self) -> None:
         """`revive` copies dead messages back; `exhume` removes them from the dead."""
-        dead, rows = self._tables.dead, self.message_rows
+        dead, rows = self._tables.dead, self.all_rows
         found = sa.join(rows.source, dead, dead.c.id == rows.c.id)
         given = sa.select(
-            rows.c.id, rows.c.queue, rows.c.moment, dead.c.once, rows.c.body
+            *(rows.c.id, rows.c.queue, rows.c.moment, dead.c.once, rows.c.body),
+            *(rows.c.group, rows.c.unique),
         ).select_from(found)
         source = given.subquery("revived")
         self.revive = self._adding(source, source.c, sa.true())
@@ -110,7 +133,8 @@ class Statements:
         self.give_back = Prepared(back.values(deliveries=messages.c.deliveries - 1))
         self.give_back_counted = Prepared(back)
         self.renew = Prepared(messages.update().where(among).values(moment=sa.bindparam("until")))
-        self.cancelled = Prepared(sa.select(messages.c.seq).where(among, messages.c.cancelled == 1))
+        cancelled = messages.c.marks.bitwise_and(CANCELLED) != 0
+        self.cancelled = Prepared(sa.select(messages.c.seq).where(among, cancelled))
 
         again = self._dialect.rows(seq=_INT, moment=_INT, body=_BYTES)
         self.retry_rows = again
@@ -120,9 +144,7 @@ class Statements:
             .values(
                 state=WAITING,
                 # A message that was cancelled meanwhile is due at once, for a worker to settle it.
-                moment=sa.case(
-                    (messages.c.cancelled == 1, sa.bindparam("now")), else_=again.c.moment
-                ),
+                moment=sa.case((messages.c.marks != 0, sa.bindparam("now")), else_=again.c.moment),
                 body=again.c.body,
                 deliveries=0,
                 worker=None,
@@ -130,7 +152,8 @@ class Statements:
         )
         records = self._dialect.rows(seq=_INT, record=_BYTES)
         self.record_rows = records
-        kept = ["id", "queue", "worker", "deliveries", "cancelled", "once", "body"]
+        kept = ["id", "queue", "worker", "deliveries", "marks", "once", "body"]
+        kept += ["group_name", "uniqueness"]
         dying = sa.select(
             *(messages.c[name] for name in kept),
             sa.bindparam("now", type_=_INT),

@@ -45,8 +45,9 @@ class Upkeep:
 
     def _purge(self, connection: sa.Connection, now: int) -> bool:
         """Removes what is over; whether there is more of it than one step takes."""
-        known, store, members, paused = (
+        known, keys, store, members, paused = (
             self._tables.known,
+            self._tables.keys,
             self._tables.store,
             self._tables.members,
             self._tables.paused,
@@ -58,6 +59,13 @@ class Upkeep:
             .limit(STEP)
             .subquery()
         )
+        unheld = (
+            sa.select(keys.c.queue, keys.c.key)
+            .where(keys.c.until <= now)
+            .order_by(keys.c.until)
+            .limit(STEP)
+            .subquery()
+        )
         steps = (
             known.delete().where(
                 known.c.id.in_(_some(known.c.id, known.c.until <= now, known.c.until))
@@ -66,6 +74,9 @@ class Upkeep:
                 sa.tuple_(members.c.key, members.c.member).in_(
                     sa.select(orphans.c.key, orphans.c.member)
                 )
+            ),
+            keys.delete().where(
+                sa.tuple_(keys.c.queue, keys.c.key).in_(sa.select(unheld.c.queue, unheld.c.key))
             ),
             store.delete().where(
                 store.c.key.in_(over),

@@ -64,7 +64,7 @@ class Clears(ABC):
     ) -> int:
         """Removes messages of a queue (None: of all) and says how many.
 
-        Without a state: waiting, delayed and leased ones, never dead ones. `older_than`: only those
+        Without a state: waiting, delayed, leased and parked ones, never dead ones. `older_than`: only those
         whose moment lies at least so many seconds back.
         """
 
