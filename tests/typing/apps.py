@@ -1,10 +1,19 @@
 """The app and what it gives."""
 
+from collections.abc import Mapping
 from typing import assert_type
 from uuid import UUID
 
-from packhorse import Counts, JobHandle, Packhorse, Queue, QueuedJob
+from packhorse import Counts, Job, JobHandle, Packhorse, Queue, QueuedJob, carried, carry, job
 from packhorse.failed import FailedJob
+
+
+class Export:
+    """A base of jobs."""
+
+
+@job
+def tidy() -> None: ...
 
 
 def opened() -> None:
@@ -13,6 +22,29 @@ def opened() -> None:
     Packhorse(config={"connections": {"main": {"url": "memory://"}}})
     Packhorse("memory://", leese=60)  # type: ignore[call-arg]
     Packhorse("memory://", lease="long")  # type: ignore[arg-type]
+
+
+def routed(app: Packhorse) -> None:
+    app.route(Job, queue="jobs")
+    app.route(tidy, queue="low", connection="main")
+    app.route(Export, connection="main")
+    app.route(Job, queue=5)  # type: ignore[arg-type]
+    app.route("shop.tidy", queue="low")  # type: ignore[arg-type]
+
+
+def carried_along(app: Packhorse) -> None:
+    with carry(tenant=7, request="r1"):
+        assert_type(carried(), Mapping[str, object])
+        assert_type(carried("tenant", int), int | None)
+    carried("tenant")  # type: ignore[call-overload]
+
+    @app.carrying
+    def trace() -> Mapping[str, object]:
+        return {"trace": "00-1"}
+
+    @app.carrying  # type: ignore[arg-type]
+    def no_mapping() -> int:
+        return 5
 
 
 def looked_into(app: Packhorse, id: UUID) -> None:
@@ -44,5 +76,6 @@ def worked(app: Packhorse) -> None:
 def traced(handle: JobHandle) -> None:
     assert_type(handle.id, UUID)
     assert_type(handle.cancel(), bool)
+    assert_type(handle.vetoed, bool)
     if handle.state() == "dead":
         print(handle.queue)

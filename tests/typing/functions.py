@@ -117,6 +117,24 @@ def overridden() -> None:
     plain.bind(1).using(delay="soon")  # type: ignore[arg-type]
 
 
+@plain.prepare_for_dispatch
+def may_be_sent(pending: Pending[float], /, a: int, b: str = "x") -> bool | Pending[float]:
+    return pending.using(queue="low") if a else False
+
+
+@later.prepare_for_dispatch  # type: ignore[arg-type]
+def wrong_arguments(pending: Pending[str], /, b: int) -> bool:
+    return True
+
+
+@later.prepare_for_dispatch  # type: ignore[arg-type]
+def wrong_answer(pending: Pending[str], /, a: int) -> str:
+    return "no"
+
+
+assert_type(may_be_sent(plain.bind(1), 1), bool | Pending[float] | None)
+
+
 def passed_on(one: FunctionJob[[int], float, float]) -> float:
     return one.dispatch_sync(1)
 

@@ -113,6 +113,28 @@ def test_round_each_push(app: Packhorse) -> None:
     assert app.queue("low").size() == 2
 
 
+def test_every_way_of_pushing_is_a_push(app: Packhorse) -> None:
+    queue = app.queue("low")
+    work.dispatch()
+    work.using(delay=5).dispatch()
+    app.dispatch(work.bind())
+    queue.push(work.bind())
+    queue.later(5, work.bind())
+    queue.push_many([work.bind(), work.bind()])
+    queue.push_raw("nobody's", {}, delay=7.0)
+    told = [line for line in log if line.startswith(("outer [", "inner "))]
+    one = "outer ['app.work']"
+    assert told == [
+        *(one, "inner default main 0.0"),
+        *(one, "inner default main 5.0"),
+        *(one, "inner default main 0.0"),
+        *(one, "inner low main 0.0"),
+        *(one, "inner low main 5.0"),
+        *("outer ['app.work', 'app.work']", "inner low main 0.0"),
+        *('outer ["nobody\'s"]', "inner low main 7.0"),
+    ]
+
+
 def test_a_push_that_is_stopped(app: Packhorse) -> None:
     veto.append(PermissionError("not today"))
     with pytest.raises(PermissionError, match="not today"):

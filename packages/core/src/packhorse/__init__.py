@@ -1,6 +1,7 @@
 """Packhorse: a job queue whose every part is a plugin. This is the door for applications."""
 
 from packhorse.app import Packhorse
+from packhorse.carrying import carried, carry
 from packhorse.connection import Connection
 from packhorse.context import JobContext
 from packhorse.driver.message import Counts, Unique
@@ -59,6 +60,8 @@ __all__ = [
     "UnknownDriver",
     "UnknownJob",
     "Unsupported",
+    "carried",
+    "carry",
     "exponential",
     "job",
 ]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 from msgspec import UNSET
 
 from packhorse import current, events, registry
+from packhorse.carrying import Carrier
 from packhorse.connection import Connection
 from packhorse.dispatch import message_for, raw_message, said
 from packhorse.driver.message import Message
@@ -19,7 +20,7 @@ from packhorse.lazy import lazy
 from packhorse.pending import Pending
 from packhorse.queue import Queue
 from packhorse.routes import Route, Routes
-from packhorse.sending import send
+from packhorse.sending import push, push_many, send
 from packhorse.settings import Keywords, load, nearest
 from packhorse.wire.serializer import JSON, Serializer
 from packhorse.wire.types import register_type
@@ -52,6 +53,7 @@ class Packhorse:
     ) -> None:
         self.settings = load(url, config, **settings)
         self.bus = Bus()
+        self.carriers: list[Carrier] = []
         self.routes = Routes(self.settings.routes)
         self._lock = threading.RLock()
         self._connections = {
@@ -137,9 +139,7 @@ class Packhorse:
         queue: str | None = None,
     ) -> JobHandle:
         """Pushes a job; `connection` and `queue` win over what it says."""
-        one = pending(job)
-        on = self.connection_of(one, connection)
-        return self.send(on, [message_for(one, on, queue=queue)], [one.definition.name])[0]
+        return push(self, job, connection, queue)
 
     def push_many(
         self,
@@ -151,19 +151,7 @@ class Packhorse:
     ) -> list[JobHandle]:
         """Pushes jobs in few round trips, in their order; `connection` and `queue` win over what the
         jobs say."""
-        groups: dict[str, tuple[Connection, list[int], list[Message]]] = {}
-        every = [pending(job) for job in jobs]
-        for place, one in enumerate(every):
-            on = self.connection_of(one, connection)
-            message = message_for(one, on, queue=queue, validate=validate)
-            _, places, messages = groups.setdefault(on.name, (on, [], []))
-            places.append(place)
-            messages.append(message)
-        handles: dict[int, JobHandle] = {}
-        for on, places, messages in groups.values():
-            names = [every[place].definition.name for place in places]
-            handles.update(zip(places, self.send(on, messages, names), strict=True))
-        return [handles[place] for place in range(len(every))]
+        return push_many(self, jobs, connection, queue, validate=validate)
 
     def push_raw(
         self,
@@ -191,6 +179,15 @@ class Packhorse:
             return listener
 
         return register
+
+    def carrying(self, carrier: Carrier) -> Carrier:
+        """Registers a function that is asked at each push what is to travel as well: `@app.carrying`.
+
+        It gives a mapping as `carry` takes it, in the thread that dispatches; what it raises stops
+        the push. Register it at start-up.
+        """
+        self.carriers.append(carrier)
+        return carrier
 
     def worker(
         self,

@@ -4,6 +4,9 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
+from msgspec import UNSET, Raw, UnsetType
+
+from packhorse.carrying import outgoing
 from packhorse.driver.contract import Driver, DriverSetup
 from packhorse.driver.url import Url
 from packhorse.errors import StoreRequired, Unsupported
@@ -77,10 +80,16 @@ class Connection:
         """The serializer of that name, or the connection's."""
         return self._app.serializer(name or self.settings.serializer)
 
-    def queue_of(self, definition: "Definition") -> str:
-        """The queue of a job that names none: its route's, or the connection's."""
-        routes = self._app.routes
-        return (routes and routes.of(definition).queue) or self.settings.queue
+    def queue_of(self, definition: "Definition", said: str | UnsetType) -> str:
+        """Where a job goes: the queue that was said, its route's, or the connection's own."""
+        if said is UNSET:
+            routes = self._app.routes
+            said = (routes.of(definition).queue if routes else None) or self.settings.queue
+        return self.forwarded(said)
+
+    def outgoing(self) -> Mapping[str, Raw]:
+        """What travels beside the arguments of what is pushed here and now."""
+        return outgoing(self._app.carriers)
 
     def forwarded(self, queue: str) -> str:
         """The queue that a name stands for when something is pushed."""

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from msgspec import Struct
+import msgspec
+from msgspec import Raw, Struct
 
 from packhorse.ids import new_id
 
@@ -39,12 +40,13 @@ class JobContext:
     """One attempt of one job, as its handler sees it.
 
     `attempt` is failures + 1; `deliveries` is the broker's count since the message was last written;
-    `token` names the lease. The handler's own thread or task calls the methods; `cancelled` may be
-    read from any.
+    `token` names the lease; `came_with` is what the dispatcher carried, as it travels. The handler's
+    own thread or task calls the methods; `cancelled` may be read from any.
     """
 
     __slots__ = (
         "attempt",
+        "came_with",
         "cancelled",
         "connection",
         "deliveries",
@@ -68,6 +70,7 @@ class JobContext:
         token: bytes = b"",
         tags: Sequence[str] = (),
         worker: str = "",
+        came_with: Mapping[str, Raw] = {},
     ) -> None:
         self.id = id
         self.job = job
@@ -78,6 +81,7 @@ class JobContext:
         self.token = token
         self.tags = tags
         self.worker = worker
+        self.came_with = came_with
         self.cancelled = False
         self.wish: Wish | None = None
 
@@ -104,15 +108,32 @@ class JobContext:
             self.wish = Delete()
 
     @property
+    def carried(self) -> Mapping[str, object]:
+        """What travelled with the job, as JSON has it; see `carry`."""
+        return decoded(self.came_with)
+
+    @property
     def log(self) -> "logging.LoggerAdapter[logging.Logger]":
-        """A logger (`packhorse.job`) whose records carry job, id, queue and attempt."""
+        """A logger (`packhorse.job`) whose records carry job, id, queue and attempt.
+
+        And, if anything travelled with the job, `carried`, without what is hidden by a name with `_`.
+        """
         import logging  # only here: a process that only dispatches does without
 
-        facts = {"job": self.job, "id": str(self.id), "queue": self.queue, "attempt": self.attempt}
+        facts: dict[str, object] = {"job": self.job, "id": str(self.id), "queue": self.queue}
+        facts["attempt"] = self.attempt
+        shown = {name: raw for name, raw in self.came_with.items() if not name.startswith("_")}
+        if shown:
+            facts["carried"] = decoded(shown)
         return logging.LoggerAdapter(logging.getLogger("packhorse.job"), facts)
 
     def __repr__(self) -> str:
         return f"<context of {self.job} {self.id}, attempt {self.attempt}>"
+
+
+def decoded(values: Mapping[str, Raw]) -> dict[str, object]:
+    """What travelled, as values."""
+    return {name: msgspec.json.decode(raw) for name, raw in values.items()}
 
 
 def detached(job: str) -> JobContext:

@@ -19,9 +19,13 @@ from packhorse.wire.types import decode_custom, encode_custom
 
 if TYPE_CHECKING:
     from packhorse.context import JobContext
+    from packhorse.pending import Pending
 
 Run = Callable[["JobContext", Any], object]
 """Calls the handler with a context and the arguments; gives its result, or a coroutine."""
+
+Prepare = Callable[[Any, "Pending[Any]"], object]
+"""Asked with the arguments and the pending job before it is pushed; see `prepared`."""
 
 
 class Definition:
@@ -29,8 +33,8 @@ class Definition:
 
     `arguments` gives the Struct type of the payload (late, because annotations may refer to what is
     defined below the job), `run` calls the handler, `methods` are options that a class computes from
-    its arguments, `on_failed` is the class's `failed`, and `classes` are a class job's class and its
-    bases, the nearest first.
+    its arguments, `on_failed` is the class's `failed`, `prepare` what is asked before each push, and
+    `classes` are a class job's class and its bases, the nearest first.
     """
 
     def __init__(
@@ -44,6 +48,7 @@ class Definition:
         is_async: bool,
         methods: Mapping[str, Callable[..., Any]] | None = None,
         on_failed: Callable[[Any, BaseException], object] | None = None,
+        prepare: "Prepare | None" = None,
         classes: tuple[type, ...] = (),
     ) -> None:
         self.name = name
@@ -53,6 +58,7 @@ class Definition:
         self.is_async = is_async
         self.methods = methods or {}
         self.on_failed = on_failed
+        self.prepare = prepare
         self.classes = classes
         self._arguments = arguments
         self._decoders: dict[str, Callable[[bytes], Struct]] = {}

@@ -9,7 +9,7 @@ from msgspec import UNSET, Raw
 
 from packhorse.definition import has_nan
 from packhorse.driver.message import Message, Unique
-from packhorse.errors import InvalidPayload, PayloadTooLarge
+from packhorse.errors import InvalidPayload, JobDefinitionError, PayloadTooLarge
 from packhorse.ids import new_id
 from packhorse.options import NOTHING, RUN, OptionSet, check, moment
 from packhorse.pending import Pending
@@ -27,6 +27,27 @@ def said(pending: Pending[Any], name: str) -> Any:
     """What is said of an option: by `using`, a method of the job or its keyword; UNSET if nothing."""
     over = getattr(pending.overrides, name)
     return pending.definition.option(name, pending.arguments) if over is UNSET else over
+
+
+def prepared(pending: Pending[Any]) -> Pending[Any] | None:
+    """A job as its `prepare_for_dispatch` wants it pushed; None: not at all.
+
+    Raises what that raises, and `JobDefinitionError` for an answer that is none.
+    """
+    prepare = pending.definition.prepare
+    if prepare is None:
+        return pending
+    answer = prepare(pending.arguments, pending)
+    if answer is False:
+        return None
+    if answer is None or answer is True:
+        return pending
+    if isinstance(answer, Pending) and answer.definition is pending.definition:
+        return answer
+    raise JobDefinitionError(
+        f"job {pending.definition.name}: prepare_for_dispatch gave {answer!r}; it gives "
+        "pending.using(…) to change options, True or nothing to push, False not to push"
+    )
 
 
 def message_for(
@@ -47,7 +68,8 @@ def message_for(
     chosen = connection.codecs(None if options.codecs is UNSET else options.codecs)
     serializer = connection.serializer()
     args = definition.encode(pending.arguments, serializer, validate)
-    body = _body(options, _travelling(pending.overrides), args, serializer.name, now)
+    over = _travelling(pending.overrides)
+    body = _body(options, over, args, serializer.name, connection.outgoing(), now)
     id = new_id()
     data = seal(body, chosen, id=id, job=definition.name, at=now)
     if limit is not None and len(data) > limit:
@@ -55,12 +77,10 @@ def message_for(
             f"job {definition.name}: the message has {len(data)} bytes; connection "
             f"{connection.name!r} takes {limit}. Send a reference instead of the data"
         )
-    if queue is None:
-        queue = connection.queue_of(definition) if options.queue is UNSET else options.queue
     delay, unique, group = options.delay, options.unique, options.group
     return Message(
         id,
-        connection.forwarded(queue),
+        connection.queue_of(definition, options.queue if queue is None else queue),
         data,
         delay=0.0 if delay is UNSET else delay,
         unique=None if unique is UNSET or unique is False else _unique(unique, pending, args),
@@ -88,8 +108,9 @@ def raw_message(
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidPayload(f"job {name}: the payload is no JSON object: {error}") from error
     id = new_id()
-    body = seal(Body(args=Raw(data)), connection.codecs(), id=id, job=name, at=time.time())
-    return Message(id, connection.forwarded(queue), body, delay=delay)
+    body = Body(args=Raw(data), context=connection.outgoing())
+    sealed = seal(body, connection.codecs(), id=id, job=name, at=time.time())
+    return Message(id, connection.forwarded(queue), sealed, delay=delay)
 
 
 def _options(pending: Pending[Any]) -> OptionSet:
@@ -103,7 +124,12 @@ _READ = ("codecs", "queue", "delay", "unique", "group", "retry_until", "expires"
 
 
 def _body(
-    options: OptionSet, overrides: dict[str, Raw], args: bytes, serializer: str, now: float
+    options: OptionSet,
+    overrides: dict[str, Raw],
+    args: bytes,
+    serializer: str,
+    context: Mapping[str, Raw],
+    now: float,
 ) -> Body:
     until, expires = options.retry_until, options.expires
     return Body(
@@ -113,6 +139,7 @@ def _body(
         until=None if until is UNSET else moment(until, now),
         expires=None if expires is UNSET else moment(expires, now),
         tags=() if options.tags is UNSET else options.tags,
+        context=context,
     )
 
 

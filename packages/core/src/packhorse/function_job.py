@@ -34,6 +34,7 @@ class FunctionJob(Generic[P, C, R]):
         definition: Definition,
         bind: Callable[..., Struct],
         wants_context: bool,
+        call_with: Callable[[Callable[..., Any]], Callable[[Any, Any], object]],
         overrides: OptionSet = NOTHING,
     ) -> None:
         functools.update_wrapper(self, function)
@@ -41,6 +42,7 @@ class FunctionJob(Generic[P, C, R]):
         self._function = function
         self._bind = bind
         self._wants_context = wants_context
+        self._call_with = call_with
         self._overrides = overrides
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> C:
@@ -73,8 +75,25 @@ class FunctionJob(Generic[P, C, R]):
             self.definition,
             self._bind,
             self._wants_context,
+            self._call_with,
             merge(self._overrides, more),
         )
+
+    def prepare_for_dispatch(
+        self, function: Callable[Concatenate[Pending[R], P], "bool | Pending[R] | None"], /
+    ) -> Callable[Concatenate[Pending[R], P], "bool | Pending[R] | None"]:
+        """Decorates a function that is called before each push, in the thread that dispatches.
+
+        It takes the pending job and the job's own arguments, and gives False to push nothing,
+        `pending.using(…)` to change options, or nothing. What it raises stops the dispatch.
+        """
+        if inspect.iscoroutinefunction(function):
+            raise JobDefinitionError(
+                f"job {self.definition.name}: prepare_for_dispatch takes an ordinary function, no async def"
+            )
+        call = self._call_with(function)
+        self.definition.prepare = lambda arguments, pending: call(pending, arguments)
+        return function
 
     def bind(self, *args: P.args, **kwargs: P.kwargs) -> Pending[R]:
         """The job with these arguments as a value; raises `InvalidPayload` if they do not fit."""
@@ -182,7 +201,13 @@ def _make(function: Callable[..., Any], options: dict[str, Any]) -> FunctionJob[
         is_async=inspect.iscoroutinefunction(function),
     )
     register(definition)
-    return FunctionJob(function, definition, bind, wants_context)
+    return FunctionJob(
+        function,
+        definition,
+        bind,
+        wants_context,
+        lambda another: _runner(another, parameters, True, simple),
+    )
 
 
 def _wants_context(name: str, parameters: list[inspect.Parameter], scope: dict[str, Any]) -> bool:
@@ -223,7 +248,8 @@ def _runner(
     parameters: list[inspect.Parameter],
     wants_context: bool,
     simple: bool,
-) -> Callable[[JobContext, Any], object]:
+) -> Callable[[Any, Any], object]:
+    """What calls a function with a context, if it wants one, and the arguments out of a message."""
     astuple = msgspec.structs.astuple
     if simple:
         if wants_context:
@@ -232,7 +258,7 @@ def _runner(
     positional = [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY]
     keywords = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
 
-    def run(context: JobContext, arguments: Any) -> object:
+    def run(context: Any, arguments: Any) -> object:
         args = [getattr(arguments, name) for name in positional]
         kwargs = {name: getattr(arguments, name) for name in keywords}
         return function(*([context] if wants_context else []), *args, **kwargs)

@@ -65,6 +65,7 @@ class Job(_JobBase):
 
     Options are class keywords: `class Resize(Job, queue="media", tries=3)`. An option that depends on
     the payload is a method of its name and wins over the keyword; `unique_id` gives the unique key.
+    `prepare_for_dispatch(self, pending)` is called before each push; False stops it.
     A class without `handle` is a base for others and takes no messages. With `kw_only=True` its
     fields are given by name only, so that one without a default may follow others.
     """
@@ -138,9 +139,19 @@ def _define(cls: type, namespace: dict[str, Any], options: dict[str, Any]) -> No
         is_async=inspect.iscoroutinefunction(handle),
         methods=methods,
         on_failed=_method(owner, cls, "failed"),
+        prepare=_prepare(owner, cls),
         classes=cls.__mro__,
     )
     register(cls.definition)  # type: ignore[attr-defined]
+
+
+def _prepare(owner: str, cls: type) -> Callable[..., Any] | None:
+    prepare = _method(owner, cls, "prepare_for_dispatch")
+    if prepare is not None and len(inspect.signature(prepare).parameters) != 2:
+        raise JobDefinitionError(
+            f"{owner}: prepare_for_dispatch takes self and the pending job, nothing else"
+        )
+    return prepare
 
 
 def _method(owner: str, cls: type, name: str) -> Callable[..., Any] | None:
@@ -196,6 +207,7 @@ _RESERVED = frozenset(
         "handle",
         "failed",
         "middleware",
+        "prepare_for_dispatch",
         "unique_id",
         "definition",
     }

@@ -1,20 +1,24 @@
-"""Messages on their way to one connection: the events before and after, and plugins round it."""
+"""Jobs on their way out: prepared, grouped by connection, sent with events and plugins round it."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from msgspec import Struct
 
 from packhorse import events
+from packhorse.dispatch import message_for, prepared, said
 from packhorse.driver.message import Message, Sent
 from packhorse.errors import InvalidPayload, PackhorseError
 from packhorse.handle import JobHandle
+from packhorse.ids import new_id
+from packhorse.job import Job, pending
 from packhorse.middleware.compose import Onion
 
 if TYPE_CHECKING:
     from packhorse.app import Packhorse
     from packhorse.connection import Connection
+    from packhorse.pending import Pending
 
 
 class Push(Struct, frozen=True):
@@ -25,6 +29,48 @@ class Push(Struct, frozen=True):
     queue: str
     connection: str
     delay: float
+
+
+def push(
+    app: "Packhorse",
+    job: "Job | Pending[Any]",
+    connection: "Connection | None" = None,
+    queue: str | None = None,
+) -> JobHandle:
+    """See `Packhorse.push`."""
+    wanted = pending(job)
+    one = prepared(wanted)
+    on = app.connection_of(one or wanted, connection)
+    if one is None:
+        return _vetoed(app, wanted, on, queue)
+    return send(app, on, [message_for(one, on, queue=queue)], [one.definition.name])[0]
+
+
+def push_many(
+    app: "Packhorse",
+    jobs: "Iterable[Job | Pending[Any]]",
+    connection: "Connection | None" = None,
+    queue: str | None = None,
+    *,
+    validate: bool = True,
+) -> list[JobHandle]:
+    """See `Packhorse.push_many`. Nothing is sent before all are ready to be."""
+    groups: dict[str, tuple[Connection, list[int], list[Message], list[str]]] = {}
+    handles: dict[int, JobHandle] = {}
+    for place, job in enumerate(jobs):
+        wanted = pending(job)
+        one = prepared(wanted)
+        on = app.connection_of(one or wanted, connection)
+        if one is None:
+            handles[place] = _vetoed(app, wanted, on, queue)
+            continue
+        _, places, messages, names = groups.setdefault(on.name, (on, [], [], []))
+        messages.append(message_for(one, on, queue=queue, validate=validate))
+        places.append(place)
+        names.append(one.definition.name)
+    for on, places, messages, names in groups.values():
+        handles.update(zip(places, send(app, on, messages, names), strict=True))
+    return [handles[place] for place in range(len(handles))]
 
 
 def send(
@@ -39,6 +85,17 @@ def send(
         JobHandle(connection, answer.holder or answer.id, name, message.queue)
         for message, answer, name in zip(messages, sent, names, strict=True)
     ]
+
+
+def _vetoed(
+    app: "Packhorse", job: "Pending[Any]", connection: "Connection", queue: str | None
+) -> JobHandle:
+    name = job.definition.name
+    to = connection.queue_of(job.definition, said(job, "queue") if queue is None else queue)
+    handle = JobHandle(connection, new_id(), name, to, vetoed=True)
+    if app.bus.hears(events.JobVetoed):
+        app.bus.emit(events.JobVetoed(id=handle.id, job=name, queue=to, connection=connection.name))
+    return handle
 
 
 def _through_plugins(

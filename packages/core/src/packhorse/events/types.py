@@ -47,6 +47,10 @@ class JobQueued(JobEvent, frozen=True, kw_only=True):
     delay: float
 
 
+class JobVetoed(JobEvent, frozen=True, kw_only=True):
+    """A job was not pushed, because its `prepare_for_dispatch` said no; nobody else knows the id."""
+
+
 class QueueFailedOver(Event, frozen=True, kw_only=True):
     """A failover connection pushed to its next member, because this one failed."""
 

@@ -141,6 +141,7 @@ class Execution:
             delivery.token,
             body.tags,
             self.site.worker,
+            body.context,
         )
         return before(self.facts, self.policy)
 
