@@ -1,6 +1,5 @@
 """A worker with nothing to do: it costs next to nothing, and is there at once."""
 
-import statistics
 import time
 from pathlib import Path
 
@@ -28,7 +27,6 @@ def test_a_waiting_worker_leaves_the_processor_alone(app: Packhorse) -> None:
         notes.dispatch()
         becomes_empty(app)
         notes.using(delay=60).dispatch()
-        time.sleep(0.2)
         before, started = time.process_time(), time.monotonic()
         time.sleep(2.0)
         used = time.process_time() - before
@@ -39,19 +37,13 @@ def test_a_waiting_worker_leaves_the_processor_alone(app: Packhorse) -> None:
 @pytest.mark.slow
 @pytest.mark.backend("sqlite")
 def test_a_waiting_worker_wakes_when_another_process_sends(tmp_path: Path) -> None:
+    """It would not look of itself for a minute."""
     stable = Stable(tmp_path, lease=30.0)
     try:
-        stable.worker()
-        stable.app.dispatch(quick.bind(0))
-        eventually(lambda: stable.ended() == 1, within=10)
-        sent = {}
-        for number in range(1, 21):
-            time.sleep(0.05)  # so that it has gone to sleep
+        stable.worker("--sleep", "60")
+        for number in range(20):
             stable.app.dispatch(quick.bind(number))
-            sent[number] = time.monotonic()
-        eventually(lambda: stable.ended() == 21)
-        waits = [run.start - sent[run.number] for run in stable.runs() if run.number]
-        assert statistics.median(waits) < 0.05
+            eventually(lambda: stable.ended() == number + 1, within=10)  # noqa: B023
     finally:
         stable.close()
 
@@ -63,5 +55,5 @@ def test_what_falls_due_while_a_worker_waits_starts_in_time(app: Packhorse) -> N
         becomes_empty(app)
         started = time.monotonic()
         notes.using(delay=0.4).dispatch()
-        eventually(lambda: journal.count("ran") == 2)
-        assert 0.39 < time.monotonic() - started < 0.9
+        eventually(lambda: journal.count("ran") == 2, within=4)  # it would look after 5 s
+        assert time.monotonic() - started > 0.39

@@ -197,11 +197,11 @@ def test_a_worker_that_starts_before_its_broker(app: Packhorse, heard: Recorder)
 
 
 @both
-def test_a_worker_whose_broker_never_comes_stops_when_told(app: Packhorse) -> None:
+def test_a_worker_whose_broker_never_comes_stops_when_told(app: Packhorse, heard: Recorder) -> None:
     wrap(app, Away).away = True
     worker = app.worker()
     running = Running(worker.run)
-    time.sleep(0.3)
+    eventually(lambda: len(heard.of(events.ConnectionTroubled)) >= 2)
     worker.stop()
     assert running.answer(within=5).jobs == 0
 
@@ -274,7 +274,7 @@ def test_an_outcome_that_the_broker_fails_to_carry_out_holds_up_nobody(
         eventually(lambda: runs()["ran 0"])
         for number in range(1, 50):
             notes.dispatch(number)
-            time.sleep(0.005)
+            eventually(lambda: runs()[f"ran {number}"], every=0.001)  # noqa: B023
         eventually(lambda: app.queue().size() <= 1, within=3)
         assert runs()["ran 49"] == 1
         failing.times = min(times, 3)

@@ -11,6 +11,7 @@ from packhorse.ids import new_id
 from packhorse.plugin import (
     ConfigError,
     ConnectionLost,
+    DriverSetup,
     Group,
     Increment,
     PackhorseError,
@@ -18,7 +19,10 @@ from packhorse.plugin import (
     Put,
 )
 from packhorse.testing import Running
+from packhorse_sql.database import Database
+from packhorse_sql.dialect import Session
 from packhorse_sql.driver import SqlDriver
+from packhorse_sql.sqlite import Sqlite
 from packhorse_sql.sqlite_errors import translate
 from tests.unit.sql.opening import messages, open_driver, open_store, raw, take
 
@@ -106,6 +110,28 @@ def test_a_file_that_another_program_keeps_locked_is_lost_in_time(tmp_path: Path
         assert driver.counts("q").ready == 1
         other.execute("ROLLBACK")
     assert driver.send(messages(b"x"))[0].state == "stored"
+
+
+class InTheOldMode(Sqlite):
+    """Leaves the journal as it is, so that whoever writes locks out those who only read."""
+
+    def connect(self) -> Session:
+        return Session(self._engine.connect())
+
+
+def test_opening_and_looking_wait_for_a_lock_too(tmp_path: Path) -> None:
+    """In WAL mode it is short: while the log is recovered, or the last one who has it open leaves."""
+    path = tmp_path / "jobs.db"
+    database = Database(InTheOldMode(str(path), "full", 60.0), "packhorse_", DriverSetup())
+    with raw(path) as other:
+        for step in (database.now, database.changes):
+            other.execute("BEGIN EXCLUSIVE")
+            waiting = Running(step)
+            time.sleep(0.05)
+            assert waiting.is_alive()
+            other.execute("COMMIT")
+            waiting.answer(5)
+    database.close()
 
 
 def test_a_lock_that_ends_in_time_is_waited_for(tmp_path: Path) -> None:

@@ -69,15 +69,8 @@ class Database:
 
     def read(self, work: Callable[[sa.Connection], T]) -> T:
         """Runs work that only reads; it may be run more than once."""
-        started = time.monotonic()
         with self._session() as session:
-            while True:
-                try:
-                    return work(session.connection)
-                except self._foreign as error:
-                    if not self.dialect.busy(error):
-                        raise
-                self.dialect.pause(started)
+            return self._insist(lambda: work(session.connection))
 
     def write(self, work: Callable[[sa.Connection], T]) -> T:
         """Runs work in one transaction: all of it happens, or nothing and an error."""
@@ -143,11 +136,24 @@ class Database:
             self._sessions.add(session)
             if not self._ready:
                 with session.lock:
-                    self._versions = upgrade(self.dialect, session, self.tables)
-                    self._upkeep.read_moment(session.connection)
+                    self._versions = self._insist(
+                        lambda: upgrade(self.dialect, session, self.tables)
+                    )
+                    self._insist(lambda: self._upkeep.read_moment(session.connection))
                 self._ready = True
         self._threads.session = session
         return session
+
+    def _insist(self, work: Callable[[], T]) -> T:
+        """Repeats work that came to nothing because somebody else was in the way."""
+        started = time.monotonic()
+        while True:
+            try:
+                return work()
+            except self._foreign as error:
+                if not self.dialect.busy(error):
+                    raise
+            self.dialect.pause(started)
 
     def after_fork(self) -> None:
         """In a forked child: begins anew, without harm to the parent's connections."""

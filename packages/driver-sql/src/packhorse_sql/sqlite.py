@@ -75,15 +75,17 @@ class Sqlite(Dialect):
         with opening() as sessions:
             session = Session(self._engine.connect())
             try:
-                wal = "PRAGMA journal_mode=WAL"
-                self._insist(lambda: session.raw.execute(wal), time.monotonic())
-                session.raw.execute(f"PRAGMA synchronous={self._synchronous}")
-                session.raw.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT}")
+                self._insist(lambda: self._prepare(session), time.monotonic())
             except BaseException:
                 session.close()
                 raise
             sessions.add(session)
         return session
+
+    def _prepare(self, session: Session) -> None:
+        session.raw.execute("PRAGMA journal_mode=WAL")
+        session.raw.execute(f"PRAGMA synchronous={self._synchronous}")
+        session.raw.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT}")
 
     def begin(self, session: Session) -> None:
         started = self._take_turn()
@@ -152,7 +154,9 @@ class Sqlite(Dialect):
         return translate(error, self._path)
 
     def changes(self, session: Session) -> int | None:
-        version: int = session.raw.execute("PRAGMA data_version").fetchone()[0]
+        asked = "PRAGMA data_version"
+        cursor = self._insist(lambda: session.raw.execute(asked), time.monotonic())
+        version: int = cursor.fetchone()[0]
         return version
 
     def after_fork(self, sessions: Iterable[Session]) -> None:
