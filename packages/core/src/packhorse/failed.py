@@ -2,7 +2,7 @@
 
 import heapq
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -17,19 +17,21 @@ from packhorse.driver.failover import FailoverDriver
 from packhorse.driver.message import Listed, Message
 from packhorse.errors import PackhorseError, StoreRequired
 from packhorse.graveyard import PAGE, Graveyard, graveyard
-from packhorse.wire.envelope import Body, Death, Failure
-from packhorse.wire.seal import open_body, open_envelope, recount, seal
+from packhorse.wire.envelope import Body, Death, Envelope, Failure
+from packhorse.wire.seal import is_sealed, open_body, open_envelope, recount, seal
 
 if TYPE_CHECKING:
     from packhorse.app import Packhorse
     from packhorse.connection import Connection
+    from packhorse.wire.codec import Codec
 
 
 class FailedJob(Struct, frozen=True):
     """One failed job: what it was, why it died, and each failure that was kept.
 
     `failed_at` is in seconds since 1970; `body` is the whole message as it was delivered last; `job`
-    is "" where that cannot be read.
+    is "" where that cannot be read. Where a codec seals, `reason` and the types of the failures are
+    "sealed", and their texts are empty.
     """
 
     id: UUID
@@ -200,7 +202,7 @@ def _view(listed: Listed, connection: "Connection") -> FailedJob:
     )
     if listed.record is not None:
         try:
-            death = open_body(open_envelope(listed.record), connection.known_codecs(), Death)
+            death = _opened(open_envelope(listed.record), connection.known_codecs())
         except PackhorseError as error:
             death = msgspec.structs.replace(death, reason=f"the record cannot be read: {error}")
     return FailedJob(
@@ -214,6 +216,18 @@ def _view(listed: Listed, connection: "Connection") -> FailedJob:
         death.worker,
         listed.message.body,
     )
+
+
+def _opened(record: Envelope, codecs: "Mapping[str, Codec]") -> Death:
+    """A dead message's record, without the texts that were sealed."""
+    death = open_body(record, codecs, Death)
+    if not is_sealed(record, codecs):
+        return death
+    failures = tuple(
+        msgspec.structs.replace(one, type="sealed", message="", traceback="")
+        for one in death.failures
+    )
+    return msgspec.structs.replace(death, reason="sealed", failures=failures)
 
 
 def _job(body: bytes) -> str:

@@ -14,7 +14,7 @@ from packhorse.errors import PackhorseError
 from packhorse.handle import JobHandle
 from packhorse.job import Job, pending
 from packhorse.wire.envelope import Body
-from packhorse.wire.seal import arguments, open_body, open_envelope
+from packhorse.wire.seal import arguments, is_sealed, open_body, open_envelope
 
 if TYPE_CHECKING:
     from packhorse.app import Packhorse
@@ -26,7 +26,8 @@ class QueuedJob(Struct, frozen=True):
     """A job as a listing shows it.
 
     `at` is when it was dispatched, `moment` when it falls due or its lease ends, both in seconds
-    since 1970. `job` is "" and `arguments` None where the message cannot be read here.
+    since 1970. `job` is "" and `arguments` None where the message cannot be read here. Of a `sealed`
+    job neither arguments nor tags are shown, though they could be opened.
     """
 
     id: UUID
@@ -42,6 +43,7 @@ class QueuedJob(Struct, frozen=True):
     cancelled: bool
     tags: tuple[str, ...]
     arguments: str | None
+    sealed: bool
 
 
 class Queue:
@@ -152,16 +154,20 @@ class Queue:
 
 
 def view(listed: Listed, connection: "Connection") -> QueuedJob:
-    """A listed message, opened as far as this process can."""
+    """A listed message, opened as far as this process can and may."""
     message: Message = listed.message
     job, at, failed = "", 0.0, 0
     tags: tuple[str, ...] = ()
     text: str | None = None
+    sealed = False
     try:
         envelope = open_envelope(message.body)
         job, at, failed = envelope.job, envelope.at, envelope.failed
-        body = open_body(envelope, connection.known_codecs(), Body)
-        tags, text = body.tags, arguments(body).decode()
+        codecs = connection.known_codecs()
+        sealed = is_sealed(envelope, codecs)
+        if not sealed:
+            body = open_body(envelope, codecs, Body)
+            tags, text = body.tags, arguments(body).decode()
     except (PackhorseError, UnicodeDecodeError):
         pass  # shown without what cannot be read
     return QueuedJob(
@@ -178,4 +184,5 @@ def view(listed: Listed, connection: "Connection") -> QueuedJob:
         listed.cancelled,
         tags,
         text,
+        sealed,
     )

@@ -94,7 +94,7 @@ def summary(stage: "Stage", seconds: float) -> None:
 
 def _file(one: "FailedJob") -> str:
     try:
-        path = msgspec.json.decode(arguments_text(one), type=dict[str, str]).get("path", "?")
+        path = msgspec.json.decode(arguments_text(one, {}), type=dict[str, str]).get("path", "?")
     except msgspec.DecodeError:
         return "?"
     return label(path)

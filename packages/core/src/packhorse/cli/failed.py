@@ -49,13 +49,14 @@ def list_(setup: Setup, queue: str | None, limit: int, after: UUID | None, as_js
 @click.pass_obj
 def show(setup: Setup, id: UUID, as_json: bool) -> int:
     """Show one failed job: its arguments, and every failure with its traceback."""
-    one = setup.app().failed.get(id)
+    app = setup.app()
+    one = app.failed.get(id)
     if one is None:
         return _none_of([id])
     if as_json:
         print_json(facts(one))
     else:
-        story(one)
+        story(one, app.known_codecs())
     return 0
 
 

@@ -10,7 +10,10 @@ from packhorse.cli.output import moment, one_line, span, stamp, table
 from packhorse.errors import PackhorseError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from packhorse.failed import FailedJob
+    from packhorse.wire.codec import Codec
 
 
 def as_table(found: "list[FailedJob]") -> None:
@@ -29,7 +32,7 @@ def as_table(found: "list[FailedJob]") -> None:
     table(["id", "job", "queue", "age", "reason"], rows)
 
 
-def story(one: "FailedJob") -> None:
+def story(one: "FailedJob", codecs: "Mapping[str, Codec]") -> None:
     """Everything about one job."""
     worker = f" on {one.worker}" if one.worker else ""
     lines = [
@@ -38,7 +41,7 @@ def story(one: "FailedJob") -> None:
         ("queue", f"{one.queue} on {one.connection}"),
         ("failed", f"{moment(one.failed_at)}{worker}"),
         ("reason", one.reason),
-        ("arguments", arguments_text(one)),
+        ("arguments", arguments_text(one, codecs)),
     ]
     for name, text in lines:
         click.echo(f"{name:<10} {text}")
@@ -67,19 +70,21 @@ def facts(one: "FailedJob") -> dict[str, object]:
 
 def why(one: "FailedJob") -> str:
     """The last failure in a line; of a job that never ran, the reason of its end."""
-    last = one.failures[-1] if one.failures else None
-    return f"{last.type}: {last.message}" if last else one.reason
+    if not one.failures:
+        return one.reason
+    last = one.failures[-1]
+    return f"{last.type}: {last.message}" if last.message else last.type
 
 
-def arguments_text(one: "FailedJob") -> str:
-    """The arguments of a message that no codec sealed; what was sealed stays so."""
+def arguments_text(one: "FailedJob", codecs: "Mapping[str, Codec]") -> str:
+    """The arguments; what a codec seals is not shown."""
     from packhorse.wire.envelope import Body
-    from packhorse.wire.seal import arguments, open_body, open_envelope
+    from packhorse.wire.seal import arguments, is_sealed, open_body, open_envelope
 
     try:
         envelope = open_envelope(one.body)
-        if envelope.enc:
+        if is_sealed(envelope, codecs):
             return f"sealed ({', '.join(envelope.enc)})"
-        return arguments(open_body(envelope, {}, Body)).decode(errors="replace")
+        return arguments(open_body(envelope, codecs, Body)).decode(errors="replace")
     except PackhorseError as error:
         return f"cannot be read: {error}"

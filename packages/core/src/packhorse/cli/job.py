@@ -6,7 +6,7 @@ from uuid import UUID
 import click
 
 from packhorse.cli.output import complain, json_option, moment, print_json
-from packhorse.cli.queue import MOMENTS, facts
+from packhorse.cli.queue import MOMENTS, arguments_text, facts
 from packhorse.cli.setup import Setup
 from packhorse.driver.abilities import Cancels, Lists
 
@@ -45,7 +45,7 @@ def show(setup: Setup, id: UUID, as_json: bool) -> int:
         ("deliveries", str(one.deliveries)),
         ("worker", one.worker or ""),
         ("tags", ", ".join(one.tags)),
-        ("arguments", "" if one.arguments is None else one.arguments),
+        ("arguments", arguments_text(one)),
     ]
     for name, text in lines:
         if text:

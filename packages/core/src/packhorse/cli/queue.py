@@ -142,6 +142,10 @@ def json_or_text(arguments: str | None) -> object:
         return arguments
 
 
+def arguments_text(one: "QueuedJob") -> str:
+    """The arguments for a person to read; "?" where they cannot be opened."""
+    return "sealed" if one.sealed else "?" if one.arguments is None else one.arguments
+
+
 def _text(one: "QueuedJob") -> str:
-    text = "?" if one.arguments is None else one.arguments
-    return text + ("  (cancelled)" if one.cancelled else "")
+    return arguments_text(one) + ("  (cancelled)" if one.cancelled else "")

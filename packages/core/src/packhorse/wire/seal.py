@@ -72,6 +72,11 @@ def open_envelope(data: bytes) -> Envelope:
     return envelope
 
 
+def is_sealed(envelope: Envelope, codecs: Mapping[str, Codec]) -> bool:
+    """Whether what is inside is not to be shown: a codec seals it, or one that is not known here may."""
+    return any(name not in codecs or codecs[name].seals for name in envelope.enc)
+
+
 def open_body(envelope: Envelope, codecs: Mapping[str, Codec], type: type[T]) -> T:
     """What is inside, by the codecs that this process knows.
 
