@@ -141,6 +141,18 @@ def test_which_are_retried(app: Packhorse) -> None:
     assert app.queue(connection="second").size() == 1
 
 
+def test_all_are_retried_in_the_order_in_which_they_failed(
+    app: Packhorse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("failed", "graveyard"):
+        monkeypatch.setattr(f"packhorse.{module}.PAGE", 2)
+    bury(app, *"abcde")
+    ran.clear()
+    assert app.failed.retry("all") == 5
+    app.worker(concurrency=1).run(stop_when_empty=True)
+    assert [each for each in ran if each.endswith("1")] == ["a 1", "b 1", "c 1", "d 1", "e 1"]
+
+
 def test_what_is_given_up(app: Packhorse) -> None:
     ids = bury(app, "a", "b", "c")
     assert app.failed.forget(ids[0])

@@ -11,7 +11,15 @@ from msgspec import Raw
 from packhorse.errors import DecryptionError, InvalidPayload
 from packhorse.wire.codec import Codec
 from packhorse.wire.envelope import VERSION, Body, Death, Failure
-from packhorse.wire.seal import arguments, embed, open_body, open_envelope, recount, seal
+from packhorse.wire.seal import (
+    arguments,
+    embed,
+    is_sealed,
+    open_body,
+    open_envelope,
+    recount,
+    seal,
+)
 from tests.unit.wire.codecs import KNOWN, Reversed, Toy
 from tests.unit.wire.making import bodies, chosen, counts, failures, ids, moment, text
 
@@ -47,6 +55,17 @@ def test_counters_move_and_the_body_stays_closed(
     assert after == msgspec.structs.replace(
         before, body=after.body, failed=failed, lost=lost, unknown=unknown
     )
+
+
+@pytest.mark.parametrize(
+    ("enc", "sealed"),
+    [((), False), (("reversed",), False), (("reversed", "toy"), True), (("nowhere",), True)],
+)
+def test_what_a_codec_seals_or_an_unknown_one_may_is_not_to_be_shown(
+    enc: tuple[str, ...], sealed: bool
+) -> None:
+    envelope = open_envelope(seal(Body(Raw(b"{}")), (), id=ID, job="j", at=1.0))
+    assert is_sealed(msgspec.structs.replace(envelope, enc=enc), KNOWN) is sealed
 
 
 @given(text, text, text, text, moment, failures, chosen)

@@ -23,8 +23,8 @@ from packhorse.plugin import (
     DriverSetup,
     Message,
     Sent,
-    Unsupported,
     Url,
+    limits,
 )
 from packhorse_spool.consumer import SpoolConsumer
 from packhorse_spool.entry import Entry
@@ -50,12 +50,7 @@ class SpoolDriver(Driver):
         return cls(Path(url.path), setup)
 
     def send(self, messages: Sequence[Message]) -> list[Sent]:
-        for message in messages:
-            if message.unique is not None or message.group is not None:
-                raise Unsupported(
-                    f"connection {self._connection!r}: spool:// keeps no unique keys and no groups; "
-                    f"drop the option of message {message.id}, or use another connection"
-                )
+        limits.check(messages, self.capabilities, self._connection)
         with self.locked() as now:
             for message in messages:
                 due = now + round(message.delay * 1e6)

@@ -13,7 +13,6 @@ from msgspec import Struct
 
 from packhorse import events
 from packhorse.driver.abilities import KeepsDead
-from packhorse.driver.failover import FailoverDriver
 from packhorse.driver.message import Listed, Message
 from packhorse.errors import PackhorseError, StoreRequired
 from packhorse.graveyard import PAGE, Graveyard, graveyard
@@ -83,7 +82,8 @@ class FailedJobs:
     ) -> int:
         """Lets failed jobs run again, with fresh counters and their old ids; how many.
 
-        `ids` is one, some, or "all"; `queue` narrows them to the failed jobs of one queue.
+        `ids` is one, some, in whose order they go, or "all", the oldest first; `queue` narrows them to
+        the failed jobs of one queue.
         """
         if ids == "all":
             return sum(self._retry_all(*each, queue) for each in self._graveyards())
@@ -92,7 +92,7 @@ class FailedJobs:
         for connection, graves in self._graveyards():
             found = [one for one in graves.get(wanted) if one is not None]
             some = [one for one in found if queue in (None, one.message.queue)]
-            retried += len(self._revive(connection, graves, some))
+            retried += self._revive(connection, graves, some)
         return retried
 
     def forget(self, id: UUID | str) -> bool:
@@ -114,9 +114,9 @@ class FailedJobs:
     def _graveyards(self) -> "Iterator[tuple[Connection, Graveyard]]":
         for name in self._app.connections:
             connection = self._app.connection(name)
-            driver: object = connection.driver
-            if isinstance(driver, FailoverDriver) and isinstance(driver, KeepsDead):
-                continue  # what it keeps is kept by its first member, a connection of its own
+            driver = connection.driver
+            if driver.borrowed and isinstance(driver, KeepsDead):
+                continue  # what it keeps is listed where it belongs
             with suppress(StoreRequired):  # nothing of this connection can have been kept
                 yield connection, graveyard(connection)
 
@@ -128,26 +128,27 @@ class FailedJobs:
         return None
 
     def _retry_all(self, connection: "Connection", graves: Graveyard, queue: str | None) -> int:
-        """Page by page: what is revived leaves the listing, so the cursor stands on what stays."""
-        revived, stays = 0, None
-        while page := graves.list(queue, PAGE, stays):
-            done = self._revive(connection, graves, page)
-            revived += len(done)
-            left = [one.message.id for one in page if one.message.id not in done]
-            stays = left[-1] if left else stays
-        return revived
+        """The oldest first. What is revived leaves the listing, so that is read before."""
+        ids = [one.message.id for one in graves.every(queue)][::-1]
+        pages = (graves.get(ids[start : start + PAGE]) for start in range(0, len(ids), PAGE))
+        return sum(
+            self._revive(connection, graves, [one for one in page if one is not None])
+            for page in pages
+        )
 
     def _revive(
         self, connection: "Connection", graves: Graveyard, dead: "Sequence[Listed]"
-    ) -> set[UUID]:
+    ) -> int:
         messages = [_fresh(one.message, connection) for one in dead]
         answers = graves.revive(messages) if messages else []
-        done = set()
-        for message, answer in zip(messages, answers, strict=True):
-            if answer.state == "stored":
-                done.add(message.id)
-                self._tell(connection, message)
-        return done
+        revived = [
+            message
+            for message, answer in zip(messages, answers, strict=True)
+            if answer.state == "stored"
+        ]
+        for message in revived:
+            self._tell(connection, message)
+        return len(revived)
 
     def _tell(self, connection: "Connection", message: Message) -> None:
         if self._app.bus.hears(events.JobRetryRequested):

@@ -93,9 +93,13 @@ class DriverSetup(Struct, frozen=True, kw_only=True):
 
 
 class Driver(ABC):
-    """Speaks to one broker. One per connection and process; thread-safe."""
+    """Speaks to one broker. One per connection and process; thread-safe.
+
+    `borrowed`: what it holds belongs to another connection of the app, and is listed there.
+    """
 
     capabilities: Capabilities = Capabilities()
+    borrowed = False
 
     @classmethod
     @abstractmethod

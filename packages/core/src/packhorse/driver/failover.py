@@ -23,6 +23,8 @@ REST = 5.0
 class FailoverDriver(Driver):
     """Sends to the first member that can be reached; members stay with their own connections."""
 
+    borrowed = True
+
     def __init__(self, members: dict[str, Driver], setup: DriverSetup) -> None:
         self._members = members
         self._first = next(iter(members.values()))

@@ -4,6 +4,7 @@ Everything here is cheap to import: no client library, no worker, no command lin
 """
 
 from packhorse.clock import Clock
+from packhorse.driver import limits
 from packhorse.driver.abilities import (
     Cancels,
     Clears,
@@ -150,4 +151,5 @@ __all__ = [
     "Url",
     "Value",
     "hookimpl",
+    "limits",
 ]

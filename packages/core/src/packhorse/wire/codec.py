@@ -10,7 +10,8 @@ class Codec(ABC):
 
     Called by any thread, dispatching and working alike, so it keeps no state between calls that is
     not guarded. `name` is what stands in the envelope's `enc`. `seals` says that the bytes cannot
-    be read without a key, so that keys of `unique` and `group` must not leave in clear either.
+    be read without a key, so that no listing shows them opened, and keys of `unique` and `group`
+    must not leave in clear either.
     """
 
     name: str
