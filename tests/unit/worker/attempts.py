@@ -17,7 +17,7 @@ from packhorse.worker.policy import Policies
 def site(app: Packhorse, codecs: Mapping[str, Codec] | None = None) -> Site:
     connection = app.connection()
     known = connection.known_codecs() if codecs is None else codecs
-    return Site("barn-1", connection, app.bus, Policies(NOTHING), known)
+    return Site("barn-1", app, connection, Policies(NOTHING), known)
 
 
 def delivered(message: Message, deliveries: int = 1, cancelled: bool = False) -> Delivery:
@@ -28,9 +28,11 @@ def delivered(message: Message, deliveries: int = 1, cancelled: bool = False) ->
 def execution(
     app: Packhorse, job: Pending[Any] | Message, deliveries: int = 1, cancelled: bool = False
 ) -> Execution:
-    """An execution of a job that would be pushed now, not prepared yet."""
+    """An execution of a job that would be pushed now, opened and not prepared yet."""
     message = job if isinstance(job, Message) else message_for(job, app.connection())
     envelope = open_envelope(message.body)
     definition = registry.find(envelope.job)
     assert definition is not None
-    return Execution(site(app), delivered(message, deliveries, cancelled), envelope, definition)
+    one = Execution(site(app), delivered(message, deliveries, cancelled), envelope, definition)
+    one.open()
+    return one

@@ -23,6 +23,7 @@ from packhorse.errors import (
     UnknownJob,
     Unsupported,
 )
+from packhorse.flow.build import batch, chain
 from packhorse.function_job import FunctionJob, job
 from packhorse.handle import JobHandle
 from packhorse.job import Job
@@ -60,8 +61,10 @@ __all__ = [
     "UnknownDriver",
     "UnknownJob",
     "Unsupported",
+    "batch",
     "carried",
     "carry",
+    "chain",
     "exponential",
     "job",
 ]

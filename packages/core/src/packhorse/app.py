@@ -27,6 +27,8 @@ from packhorse.wire.types import register_type
 
 if TYPE_CHECKING:
     from packhorse.failed import FailedJobs
+    from packhorse.flow.batches import Batches
+    from packhorse.flow.chains import Chains
     from packhorse.function_job import FunctionJob
     from packhorse.plugin.wiring import Wiring
     from packhorse.wire.codec import Codec
@@ -88,10 +90,28 @@ class Packhorse:
 
         return FailedJobs(self)
 
+    @lazy
+    def chains(self) -> "Chains":
+        """The chains that were dispatched."""
+        from packhorse.flow.chains import Chains
+
+        return Chains(self)
+
+    @lazy
+    def batches(self) -> "Batches":
+        """The batches that were dispatched."""
+        from packhorse.flow.batches import Batches
+
+        return Batches(self)
+
     @property
     def connections(self) -> Sequence[str]:
         """The names of the configured connections."""
         return tuple(self._connections)
+
+    def all_connections(self) -> Sequence[Connection]:
+        """The configured connections."""
+        return tuple(self._connections.values())
 
     def connection(self, name: str | None = None) -> Connection:
         """A connection by name, or the default one; raises `ConfigError` if there is none."""

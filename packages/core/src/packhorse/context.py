@@ -13,6 +13,11 @@ from packhorse.ids import new_id
 if TYPE_CHECKING:
     import logging
 
+    from packhorse.flow.batches import Batch
+    from packhorse.flow.rest import RestOfChain
+    from packhorse.flow.surroundings import Surroundings
+    from packhorse.wire.flow import Cause
+
 _current: contextvars.ContextVar["JobContext"] = contextvars.ContextVar("packhorse_job")
 
 
@@ -53,6 +58,7 @@ class JobContext:
         "id",
         "job",
         "queue",
+        "surroundings",
         "tags",
         "token",
         "wish",
@@ -83,6 +89,7 @@ class JobContext:
         self.worker = worker
         self.came_with = came_with
         self.cancelled = False
+        self.surroundings: Surroundings | None = None
         self.wish: Wish | None = None
 
     @staticmethod
@@ -111,6 +118,24 @@ class JobContext:
     def carried(self) -> Mapping[str, object]:
         """What travelled with the job, as JSON has it; see `carry`."""
         return decoded(self.came_with)
+
+    @property
+    def chain(self) -> "RestOfChain | None":
+        """What comes after this job in its chain; None outside of one."""
+        return None if self.surroundings is None else self.surroundings.chain()
+
+    @property
+    def batch(self) -> "Batch | None":
+        """The batch of which this job is a member or a callback; None outside of one.
+
+        Reads its store at first use; in an `async def` job look at it in a thread.
+        """
+        return None if self.surroundings is None else self.surroundings.batch()
+
+    @property
+    def cause(self) -> "Cause | None":
+        """The failure for which this callback was pushed; None for any other job."""
+        return None if self.surroundings is None else self.surroundings.cause
 
     @property
     def log(self) -> "logging.LoggerAdapter[logging.Logger]":

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from msgspec import UNSET, Raw
+from msgspec import UNSET, Raw, UnsetType
 
 from packhorse.definition import has_nan
 from packhorse.driver.message import Message, Unique
@@ -64,11 +64,11 @@ def message_for(
     # First of all: what plugins bring, types among it, is there once the driver is.
     limit = connection.driver.capabilities.max_body
     definition, now = pending.definition, time.time()
-    options = _options(pending)
+    options = options_of(pending)
     chosen = connection.codecs(None if options.codecs is UNSET else options.codecs)
     serializer = connection.serializer()
     args = definition.encode(pending.arguments, serializer, validate)
-    over = _travelling(pending.overrides)
+    over = travelling(pending.overrides)
     body = _body(options, over, args, serializer.name, connection.outgoing(), now)
     id = new_id()
     data = seal(body, chosen, id=id, job=definition.name, at=now)
@@ -77,13 +77,13 @@ def message_for(
             f"job {definition.name}: the message has {len(data)} bytes; connection "
             f"{connection.name!r} takes {limit}. Send a reference instead of the data"
         )
-    delay, unique, group = options.delay, options.unique, options.group
+    delay, group = options.delay, options.group
     return Message(
         id,
         connection.queue_of(definition, options.queue if queue is None else queue),
         data,
         delay=0.0 if delay is UNSET else delay,
-        unique=None if unique is UNSET or unique is False else _unique(unique, pending, args),
+        unique=unique_of(options.unique, pending, args),
         group=None if group is UNSET else group,
     )
 
@@ -113,7 +113,7 @@ def raw_message(
     return Message(id, connection.forwarded(queue), sealed, delay=delay)
 
 
-def _options(pending: Pending[Any]) -> OptionSet:
+def options_of(pending: Pending[Any]) -> OptionSet:
     """Every option that a message is made by, as it is said of this one."""
     if pending.overrides is NOTHING and not pending.definition.methods:
         return pending.definition.options
@@ -143,7 +143,8 @@ def _body(
     )
 
 
-def _travelling(overrides: OptionSet) -> dict[str, Raw]:
+def travelling(overrides: OptionSet) -> dict[str, Raw]:
+    """The overrides of one message that are read when it runs."""
     if overrides is NOTHING:
         return {}
     return {
@@ -153,9 +154,13 @@ def _travelling(overrides: OptionSet) -> dict[str, Raw]:
     }
 
 
-def _unique(unique: bool | Unique, pending: Pending[Any], args: bytes) -> Unique:
+def unique_of(
+    unique: bool | Unique | UnsetType, pending: Pending[Any], args: bytes
+) -> Unique | None:
     """A unique key is the job's name and what it says of itself: its key, `unique_id`, its arguments."""
-    wanted = Unique() if unique is True or unique is False else unique
+    if unique is UNSET or unique is False:
+        return None
+    wanted = Unique() if unique is True else unique
     method = pending.definition.methods.get("unique_id")
     own = wanted.key or (str(method(pending.arguments)) if method else args.decode())
     return msgspec.structs.replace(wanted, key=f"{pending.definition.name}:{own}")

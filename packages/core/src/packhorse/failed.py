@@ -140,6 +140,7 @@ class FailedJobs:
         self, connection: "Connection", graves: Graveyard, dead: "Sequence[Listed]"
     ) -> int:
         messages = [_fresh(one.message, connection) for one in dead]
+        self._reopen(connection, messages)
         answers = graves.revive(messages) if messages else []
         revived = [
             message
@@ -149,6 +150,16 @@ class FailedJobs:
         for message in revived:
             self._tell(connection, message)
         return len(revived)
+
+    def _reopen(self, connection: "Connection", messages: Sequence[Message]) -> None:
+        """Lets batches wait again for members that failed."""
+        for message in messages:
+            try:
+                body = open_body(open_envelope(message.body), connection.known_codecs(), Body)
+            except PackhorseError:
+                continue  # a batch that it belongs to hears of it by the sweep
+            if body.batch is not None and body.batch.member:
+                self._app.batches.tally(body.batch.store).reopen(body.batch)
 
     def _tell(self, connection: "Connection", message: Message) -> None:
         if self._app.bus.hears(events.JobRetryRequested):

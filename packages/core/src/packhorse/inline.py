@@ -17,8 +17,10 @@ from packhorse.options import NOTHING
 from packhorse.registry import find
 from packhorse.wire.seal import open_envelope
 from packhorse.worker.attempt import Bury, Ending
-from packhorse.worker.closing import close
+from packhorse.worker.closing import Settlement, close
+from packhorse.worker.courier import Courier
 from packhorse.worker.execution import Execution, Site
+from packhorse.worker.gate import Gate, asks
 from packhorse.worker.policy import Policies
 from packhorse.worker.telling import tell_attempted, tell_running, tell_settled
 
@@ -43,8 +45,8 @@ def run_inline(app: "Packhorse", connection: "Connection", message: Message) -> 
 def _attempts(app: "Packhorse", connection: "Connection", message: Message) -> object:
     site = Site(
         "inline",
+        app,
         connection,
-        app.bus,
         Policies(NOTHING),
         connection.known_codecs(),
         app.wiring.middleware,
@@ -63,6 +65,7 @@ def _attempts(app: "Packhorse", connection: "Connection", message: Message) -> o
             tell_attempted(execution, ending)
         settlement = close(execution, verdict)
         tell_settled(site, settlement)
+        _bring(app, connection, settlement)
         if isinstance(settlement.outcome, Retry):
             message = msgspec.structs.replace(message, body=settlement.outcome.body)
             continue
@@ -88,7 +91,23 @@ def _execution(site: Site, message: Message) -> Execution:
     if definition.is_async:
         _refuse_loop(envelope.job)
     delivery = Delivery(message, uuid4().bytes, 1, time.time(), float("inf"))
-    return Execution(site, delivery, envelope, definition)
+    execution = Execution(site, delivery, envelope, definition)
+    execution.open()
+    if asks(execution):
+        Gate(site.app).admit([execution])
+    return execution
+
+
+def _bring(app: "Packhorse", connection: "Connection", settlement: Settlement) -> None:
+    """Sends and counts what follows, as a worker does."""
+    brings = settlement.brings
+    if brings is None:
+        return
+    courier = Courier(app, connection, "inline")
+    courier.before({settlement.outcome.delivery.token: brings})
+    if brings.follow:
+        connection.driver.send(brings.follow)
+    courier.after([brings])
 
 
 def _refuse_loop(job: str) -> None:

@@ -2,6 +2,10 @@
 
 from packhorse.events.types import (
     AttemptEvent,
+    BatchCancelled,
+    BatchDispatched,
+    BatchEvent,
+    BatchFinished,
     ConnectionTroubled,
     Event,
     JobAttempted,
@@ -37,6 +41,10 @@ from packhorse.events.types import (
 
 __all__ = [
     "AttemptEvent",
+    "BatchCancelled",
+    "BatchDispatched",
+    "BatchEvent",
+    "BatchFinished",
     "ConnectionTroubled",
     "Event",
     "JobAttempted",

@@ -109,7 +109,7 @@ class JobTimedOut(AttemptEvent, frozen=True, kw_only=True):
 class JobProcessed(AttemptEvent, frozen=True, kw_only=True):
     """A job is done and off the broker; `result` is what the outcome was."""
 
-    result: Literal["done", "deleted", "skipped", "cancelled", "expired"]
+    result: Literal["done", "deleted", "skipped", "cancelled", "expired", "superseded"]
 
 
 class JobReleased(AttemptEvent, frozen=True, kw_only=True):
@@ -147,6 +147,32 @@ class LeaseLost(AttemptEvent, frozen=True, kw_only=True):
 class SettlementUnknown(AttemptEvent, frozen=True, kw_only=True):
     """A repeated settlement found no reservation: the first one, whose reply was lost, applied or
     the lease went to somebody else."""
+
+
+# chains and batches, in the thread that learns of it: a worker's settling one, or the caller's
+
+
+class BatchEvent(Event, frozen=True, kw_only=True):
+    """Something about a batch."""
+
+    id: UUID
+    name: str
+
+
+class BatchDispatched(BatchEvent, frozen=True, kw_only=True):
+    """Every member of a batch was pushed; `total` is how many there were."""
+
+    total: int
+
+
+class BatchCancelled(BatchEvent, frozen=True, kw_only=True):
+    """Members of a batch that wait will not run: it was cancelled, by hand or by a failure."""
+
+
+class BatchFinished(BatchEvent, frozen=True, kw_only=True):
+    """Every member of a batch has ended, and its callbacks are pushed."""
+
+    state: Literal["succeeded", "finished with failures", "cancelled"]
 
 
 # failed jobs and queues, in the caller's thread

@@ -11,6 +11,8 @@ from uuid import UUID
 
 from msgspec import Meta, Raw, Struct
 
+from packhorse.wire.flow import Cause, Chain, Membership
+
 VERSION: Final = 1
 
 Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
@@ -34,7 +36,8 @@ class Body(Struct, frozen=True, omit_defaults=True):
 
     `ser` names another serializer than JSON; `args` is then its bytes in base64. `overrides` are
     options set by `using` for this message only; `until` and `expires` are moments in seconds since
-    1970; `context` travels from dispatcher to job.
+    1970; `context` travels from dispatcher to job. `chain` is what comes after this job, `batch` the
+    batch that it belongs to, `cause` the failure for which a callback was sent.
     """
 
     args: Raw
@@ -44,6 +47,9 @@ class Body(Struct, frozen=True, omit_defaults=True):
     expires: float | None = None
     tags: tuple[str, ...] = ()
     context: Mapping[str, Raw] = {}
+    chain: Chain | None = None
+    batch: Membership | None = None
+    cause: Cause | None = None
     failures: tuple[Failure, ...] = ()
 
 

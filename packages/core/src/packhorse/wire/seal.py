@@ -15,18 +15,19 @@ from msgspec import Raw
 from packhorse.errors import InvalidPayload, PackhorseError
 from packhorse.wire.codec import Codec
 from packhorse.wire.envelope import VERSION, Body, Death, Envelope
+from packhorse.wire.flow import Plan, Portion
 
-T = TypeVar("T", Body, Death)
+T = TypeVar("T", Body, Death, Portion, Plan)
 
 _encode = msgspec.json.Encoder().encode
 _read_envelope = msgspec.json.Decoder(Envelope).decode
 _read_text = msgspec.json.Decoder(str).decode
 _read_bytes = msgspec.json.Decoder(bytes).decode
-_read = {Body: msgspec.json.Decoder(Body).decode, Death: msgspec.json.Decoder(Death).decode}
+_read = {kind: msgspec.json.Decoder(kind).decode for kind in (Body, Death, Portion, Plan)}
 
 
 def seal(
-    body: Body | Death,
+    body: Body | Death | Portion | Plan,
     codecs: Sequence[Codec],
     *,
     id: UUID,
@@ -36,7 +37,7 @@ def seal(
     lost: int = 0,
     unknown: int = 0,
 ) -> bytes:
-    """The bytes of a message or of a dead one's record.
+    """The bytes of a message, of a dead one's record, or of what a store keeps of chain and batch.
 
     Raises `InvalidPayload` for text that is no Unicode (a lone surrogate), and what a codec raises.
     """

@@ -13,7 +13,7 @@ from packhorse.context import Fail, Release, Wish
 from packhorse.errors import MaxAttemptsExceeded
 from packhorse.options import Exponential
 
-Result = Literal["done", "deleted", "skipped", "cancelled", "expired"]
+Result = Literal["done", "deleted", "skipped", "cancelled", "expired", "superseded"]
 
 
 class Facts(Struct, frozen=True):

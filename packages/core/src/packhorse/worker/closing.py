@@ -15,6 +15,7 @@ from packhorse.wire.envelope import Death, Envelope, Failure
 from packhorse.wire.seal import recount, seal
 from packhorse.worker.attempt import Again, Bury, Verdict
 from packhorse.worker.failure import LIMIT, failure, head, keep
+from packhorse.worker.following import Consequences, consequences
 
 if TYPE_CHECKING:
     from packhorse.wire.codec import Codec
@@ -29,7 +30,8 @@ _log = logging.getLogger("packhorse.worker")
 class Settlement(Struct, frozen=True):
     """What the broker is to be told of one delivery; the rest is for the events that follow.
 
-    `seen` is there for a job whose name nobody here knows: how often that was so.
+    `seen` is there for a job whose name nobody here knows: how often that was so. `brings` is what
+    comes with it in other places.
     """
 
     outcome: Outcome
@@ -37,11 +39,17 @@ class Settlement(Struct, frozen=True):
     verdict: Verdict | None = None
     execution: "Execution | None" = None
     seen: int = 0
+    brings: Consequences | None = None
 
 
 def close(execution: "Execution", verdict: Verdict) -> Settlement:
     """The settlement of an execution; calls the job's `failed` if this is its end."""
     delivery, envelope = execution.delivery, execution.envelope
+    try:
+        brings = consequences(execution, verdict)
+    except Exception as error:
+        return _stuck(execution, verdict, error)
+    follow = () if brings is None else brings.follow
     outcome: Outcome
     if isinstance(verdict, Again):
         delay = _shortened(verdict.delay, execution.site.connection.driver.capabilities)
@@ -50,12 +58,39 @@ def close(execution: "Execution", verdict: Verdict) -> Settlement:
         except Exception as error:  # a codec that cannot seal any more
             return close(execution, Bury(f"the retry could not be written: {type(error).__name__}"))
     elif isinstance(verdict, Bury):
-        failures = execution.body.failures if hasattr(execution, "body") else ()
-        outcome = Dead(delivery, _record(delivery, envelope, failures, verdict, execution.site))
+        failures = () if execution.body is None else execution.body.failures
+        record = _record(delivery, envelope, failures, verdict, execution.site)
+        outcome = Dead(delivery, record, follow)
         _call_failed(execution, verdict)
     else:
-        outcome = Done(delivery)
-    return Settlement(outcome, envelope.job, verdict, execution)
+        outcome = Done(delivery, follow)
+    return Settlement(outcome, envelope.job, verdict, execution, brings=brings)
+
+
+def _stuck(execution: "Execution", verdict: Verdict, error: Exception) -> Settlement:
+    """What is to come next cannot be made: too large, or of a connection that nobody here knows."""
+    _log.error(
+        "job %s %s: what follows it cannot be sent: %s",
+        execution.envelope.job,
+        execution.delivery.message.id,
+        error,
+    )
+    if not isinstance(verdict, Bury):
+        return close(execution, Bury(f"what follows cannot be sent: {error}", error))
+    # Not even what the chain catches with: that is given up, what a batch counts is not.
+    assert execution.body is not None
+    assert execution.body.chain is not None
+    bare = msgspec.structs.replace(execution.body.chain, catch=())
+    execution.body = msgspec.structs.replace(execution.body, chain=bare)
+    return close(execution, verdict)
+
+
+def close_stopped(settlement: Settlement, reason: str) -> Settlement:
+    """The settlement instead, of a job whose follow-ups the broker refuses."""
+    execution, verdict = settlement.execution, settlement.verdict
+    assert execution is not None
+    assert verdict is not None
+    return _stuck(execution, verdict, PackhorseError(reason))
 
 
 def bury(delivery: Delivery, envelope: Envelope | None, verdict: Bury, site: "Site") -> Settlement:
@@ -105,10 +140,12 @@ def _again(execution: "Execution", verdict: Again) -> bytes:
         return recount(envelope, failed=verdict.failed, lost=verdict.lost, unknown=envelope.unknown)
     new = failure(verdict.error, verdict.failed, time.time(), site.worker)
     limit = site.connection.driver.capabilities.max_body
-    failures = keep(execution.body.failures, new)
+    body = execution.body
+    assert body is not None  # what was not opened did not run
+    failures = keep(body.failures, new)
     while True:
         data = seal(
-            msgspec.structs.replace(execution.body, failures=failures),
+            msgspec.structs.replace(body, failures=failures),
             _codecs(envelope, site),
             id=envelope.id,
             job=envelope.job,

@@ -11,13 +11,14 @@ from types import CoroutineType
 from typing import TYPE_CHECKING
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from packhorse.context import Fail, JobContext, enter, leave
 from packhorse.definition import Definition
 from packhorse.driver.message import Delivery
 from packhorse.errors import JobTimedOut, PackhorseError
 from packhorse.events.bus import Bus
+from packhorse.flow.surroundings import Surroundings
 from packhorse.middleware.compose import Onion
 from packhorse.options import Middleware
 from packhorse.wire.codec import Codec
@@ -30,6 +31,7 @@ from packhorse.worker.policy import Policies
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from packhorse.app import Packhorse
     from packhorse.connection import Connection
 
 
@@ -41,11 +43,15 @@ class Site(Struct, frozen=True):
     """Where attempts happen: a worker on a connection, and what the app puts round each attempt."""
 
     worker: str
+    app: "Packhorse"
     connection: "Connection"
-    bus: Bus
     policies: Policies
     codecs: Mapping[str, Codec]
     middleware: tuple[Middleware, ...] = ()
+
+    @property
+    def bus(self) -> Bus:
+        return self.app.bus
 
 
 _RETURNED = Ending()
@@ -75,14 +81,15 @@ class Execution:
         "facts",
         "lost",
         "policy",
+        "portion",
         "result",
         "site",
         "started",
         "stop",
         "timed_out",
+        "verdict",
     )
 
-    body: Body
     arguments: Struct
     facts: Facts
     policy: Policy
@@ -102,6 +109,9 @@ class Execution:
         self.definition = definition
         self.arrived = arrived
         self.deadline = delivery.deadline
+        self.body: Body | None = None
+        self.verdict: Verdict | None = None
+        self.portion: tuple[Raw, ...] = ()
         self.result: object = None
         self.started = 0.0
         self.duration = 0.0
@@ -111,16 +121,24 @@ class Execution:
         self.timed_out = False
         self.stop: Callable[[Execution], None] | None = None
 
-    def prepare(self) -> Verdict | None:
-        """Opens the message; None if it is to run, else what becomes of it without running."""
-        delivery, envelope = self.delivery, self.envelope
-        lost = envelope.lost + delivery.deliveries - 1
-        cancelled = delivery.cancelled or delivery.superseded
-        self.facts = Facts(delivery.reserved_at, envelope.failed, lost, cancelled=cancelled)
-        if cancelled:
-            return before(self.facts, Policy())
+    def open(self) -> None:
+        """Opens the message; `verdict` is set if it will not run, `body` is what could be read."""
+        delivery = self.delivery
         try:
-            self.body = body = open_body(envelope, self.site.codecs, Body)
+            self.body = open_body(self.envelope, self.site.codecs, Body)
+        except PackhorseError as error:
+            self.verdict = Bury(str(error), error)
+        if delivery.superseded:
+            self.verdict = Finish("superseded")
+        elif delivery.cancelled:
+            self.verdict = Finish("cancelled")
+
+    def prepare(self) -> Verdict | None:
+        """Makes an opened message ready to run; else what becomes of it without running."""
+        body, delivery, envelope = self.body, self.delivery, self.envelope
+        if self.verdict is not None or body is None:
+            return self.verdict
+        try:
             self.arguments = self.fresh_arguments()
             self.policy = self.site.policies.of(
                 self.definition, self.arguments, body.overrides, body.until is not None
@@ -130,6 +148,7 @@ class Execution:
         except BaseException as error:  # a method of the user's job raised
             reason = f"an option of job {envelope.job} could not be computed: {text_of(error)}"
             return Bury(reason, error)
+        lost = envelope.lost + delivery.deliveries - 1
         self.facts = Facts(delivery.reserved_at, envelope.failed, lost, body.until, body.expires)
         self.context = JobContext(
             delivery.message.id,
@@ -143,10 +162,15 @@ class Execution:
             self.site.worker,
             body.context,
         )
+        if body.chain is not None or body.batch is not None or body.cause is not None:
+            self.context.surroundings = Surroundings(
+                self.site.app, self.site.connection, delivery.message.queue, body
+            )
         return before(self.facts, self.policy)
 
     def fresh_arguments(self) -> Struct:
         """A copy of the arguments out of the message; raises `InvalidPayload` if they do not fit."""
+        assert self.body is not None  # or it would not run
         serializer = self.site.connection.serializer(self.body.ser)
         return self.definition.decode(arguments(self.body), serializer)
 

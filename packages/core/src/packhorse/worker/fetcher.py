@@ -16,9 +16,10 @@ from packhorse.errors import ConnectionLost, InvalidPayload
 from packhorse.registry import find
 from packhorse.wire.seal import open_envelope
 from packhorse.worker.attempt import Bury, unknown
-from packhorse.worker.closing import Settlement, bury, wait_for_name
+from packhorse.worker.closing import Settlement, bury, give_back, wait_for_name
 from packhorse.worker.companion import Companion
 from packhorse.worker.execution import Execution, Site
+from packhorse.worker.gate import Gate, asks
 from packhorse.worker.hand import Hand
 from packhorse.worker.plan import Limits, to_reserve, trouble_pause
 from packhorse.worker.threads import thread
@@ -59,6 +60,7 @@ class Fetcher:
         self._settle = settle
         self._troubled = troubled
         self._noticed = noticed
+        self._gate = Gate(site.app)
         self._paused: frozenset[str] = frozenset()
         self._unsure = False
         self._stopping = threading.Event()
@@ -106,12 +108,7 @@ class Fetcher:
         reserved = self._consumer.reserve(self._queues, wanted, self._sleep if waits else 0.0)
         self._see_paused(reserved)
         arrived = time.monotonic()
-        for delivery in self._recall(reserved.deliveries):
-            try:
-                self._route(delivery, arrived)
-            except Exception:  # a codec that cannot write, a bug: the others must not suffer
-                _log.exception("a message could not be looked at, its lease will run out")
-                hand.drop([delivery.token])
+        self._start([self._look_at(one, arrived) for one in self._recall(reserved.deliveries)])
         # What was in hand when more was asked for may have sent more since: another look tells.
         self._unsure = busy and not hand.held and not reserved.deliveries
         if reserved.deliveries or busy or hand.held:
@@ -151,15 +148,46 @@ class Fetcher:
                 self._settle(Settlement(Done(delivery)))
         return [one for one in known if one.message.id not in buried]
 
-    def _route(self, delivery: Delivery, arrived: float) -> None:
-        """To a runner, or back with an outcome at once where nobody here can run it."""
-        site, hand = self._site, self._hand
-        hand.held[delivery.token] = None
+    def _start(self, executions: Sequence[Execution | None]) -> None:
+        """To the runners; those that must ask a store first do so together, behind the others."""
+        asking = []
+        for execution in executions:
+            if execution is None:
+                continue
+            if asks(execution):
+                asking.append(execution)
+            else:
+                self._hand.take(execution)
+                self._submit(execution)
+        if not asking:
+            return
+        try:
+            self._gate.admit(asking)
+        except ConnectionLost:
+            for execution in asking:
+                self._settle(give_back(execution))
+            raise
+        for execution in asking:
+            self._hand.take(execution)
+            self._submit(execution)
+
+    def _look_at(self, delivery: Delivery, arrived: float) -> Execution | None:
+        """A delivery, opened; None if it went back with an outcome, since nobody here can run it."""
+        try:
+            return self._open(delivery, arrived)
+        except Exception:  # a codec that cannot write, a bug: the others must not suffer
+            _log.exception("a message could not be looked at, its lease will run out")
+            self._hand.drop([delivery.token])
+            return None
+
+    def _open(self, delivery: Delivery, arrived: float) -> Execution | None:
+        site = self._site
+        self._hand.held[delivery.token] = None
         try:
             envelope = open_envelope(delivery.message.body)
         except InvalidPayload as error:
             self._settle(bury(delivery, None, Bury(str(error), error), site))
-            return
+            return None
         definition = find(envelope.job)
         if definition is None:
             delay = unknown(envelope.unknown, self._unknown_limit)
@@ -168,12 +196,12 @@ class Fetcher:
                 self._settle(bury(delivery, envelope, Bury(reason), site))
             else:
                 self._settle(wait_for_name(delivery, envelope, delay))
-            return
+            return None
         execution = Execution(site, delivery, envelope, definition, arrived)
+        execution.open()
         if site.bus.hears(events.JobPopped):
             self._tell_popped(execution)
-        hand.take(execution)
-        self._submit(execution)
+        return execution
 
     def _rescue(self) -> None:
         """A reservation whose reply was lost is given back at once, where the broker can."""

@@ -9,6 +9,7 @@ from packhorse.options import OptionSet
 from packhorse.worker.attempt import Verdict
 from packhorse.worker.closing import close
 from packhorse.worker.companion import Companion
+from packhorse.worker.courier import Courier
 from packhorse.worker.execution import Execution, Site
 from packhorse.worker.fetcher import Fetcher
 from packhorse.worker.hand import Hand
@@ -17,6 +18,7 @@ from packhorse.worker.loop_runner import LoopRunner
 from packhorse.worker.plan import Limits
 from packhorse.worker.policy import Policies
 from packhorse.worker.settler import Settler
+from packhorse.worker.sweeper import Sweeper
 from packhorse.worker.telling import tell_lost
 from packhorse.worker.thread_runner import ThreadRunner
 
@@ -48,11 +50,13 @@ class Parts:
     ) -> None:
         driver = connection.driver
         codecs, around = connection.known_codecs(), app.wiring.middleware
-        self.site = Site(name, connection, app.bus, Policies(flags), codecs, around)
+        self.site = Site(name, app, connection, Policies(flags), codecs, around)
         self.hand = Hand(limits.max_jobs, noticed)
         self.consumer = driver.consumer(name)
         companion = Companion.of(connection, name)
-        self.settler = Settler(self.site, self.consumer, self.hand, companion, troubled)
+        courier = Courier(app, connection, name)
+        self.sweeper = Sweeper(app, connection, troubled)
+        self.settler = Settler(self.site, self.consumer, self.hand, companion, courier, troubled)
         self.keeper = Keeper(
             self.consumer,
             self.hand,
@@ -82,6 +86,7 @@ class Parts:
 
     def start(self) -> None:
         """Starts the threads; the reserving one last."""
+        self.sweeper.start()
         self.settler.start()
         self.keeper.start()
         self.fetcher.start()
@@ -99,6 +104,7 @@ class Parts:
         self.threads.stop()
         self.loop.stop()
         self.keeper.stop()
+        self.sweeper.stop()
         self.settler.stop(within=1.0 if hurry() else max(1.0, end - time.monotonic()))
         self.consumer.close()
         if unfinished:

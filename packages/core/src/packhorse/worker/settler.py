@@ -10,9 +10,11 @@ from collections.abc import Callable, Sequence
 from packhorse.driver.contract import Consumer
 from packhorse.driver.outcome import Outcome, Return, Settled
 from packhorse.errors import ConnectionLost
-from packhorse.worker.closing import Settlement
+from packhorse.worker.closing import Settlement, close_stopped
 from packhorse.worker.companion import Companion
+from packhorse.worker.courier import Courier
 from packhorse.worker.execution import Site
+from packhorse.worker.following import Consequences
 from packhorse.worker.hand import Hand
 from packhorse.worker.plan import trouble_pause
 from packhorse.worker.telling import tell_lost, tell_settled
@@ -36,12 +38,14 @@ class Settler:
         consumer: Consumer,
         hand: Hand,
         companion: Companion | None,
+        courier: Courier,
         troubled: Callable[[Exception, float], None],
     ) -> None:
         self._site = site
         self._consumer = consumer
         self._hand = hand
         self._companion = companion
+        self._courier = courier
         self._troubled = troubled
         self._by_clock = site.connection.driver.capabilities.fencing == "clock"
         self._queue: queue.SimpleQueue[Settlement | None] = queue.SimpleQueue()
@@ -83,6 +87,7 @@ class Settler:
         left, failures, repeated = self._current(group), 0, False
         while left and not self._giving_up.is_set():
             try:
+                left = self._bring_before(left)
                 outcomes: Sequence[Outcome] = [each.outcome for each in left]
                 if self._companion is not None:
                     outcomes = self._companion.keep(outcomes)
@@ -96,6 +101,35 @@ class Settler:
                 return self._settle_apart(left, error)
             else:
                 return self._take_answers(left, answers, repeated)
+
+    def _bring_before(self, group: list[Settlement]) -> list[Settlement]:
+        """What comes before; those whose follow-ups are refused fail for that."""
+        brought = {
+            each.outcome.delivery.token: each.brings for each in group if each.brings is not None
+        }
+        stopped = self._courier.before(brought) if brought else {}
+        if not stopped:
+            return group
+        return [
+            close_stopped(each, stopped[token])
+            if (token := each.outcome.delivery.token) in stopped
+            else each
+            for each in group
+        ]
+
+    def _bring_after(self, applied: list[Consequences]) -> None:
+        """What comes after; it is tried until it is done, and then the broker has applied it long since."""
+        failures = 0
+        while applied and not self._giving_up.is_set():
+            try:
+                return self._courier.after(applied)
+            except ConnectionLost as error:
+                failures += 1
+                self._pause(error, failures)
+            except Exception:
+                _log.exception("worker: what follows from settled jobs could not be carried out")
+                return None
+        return None
 
     def _settle_apart(self, group: list[Settlement], error: Exception) -> None:
         """One outcome that the driver chokes on must not hold up the others."""
@@ -151,14 +185,17 @@ class Settler:
     def _take_answers(
         self, group: list[Settlement], answers: list[Settled], repeated: bool
     ) -> None:
-        refused = []
+        refused, brought = [], []
         for each, answer in zip(group, answers, strict=True):
             if answer == "applied":
                 tell_settled(self._site, each)
+                if each.brings is not None:
+                    brought.append(each.brings)
             elif answer == "gone":
                 self._lost(each, repeated)
             else:
                 refused.append(each)
+        self._bring_after(brought)
         again = {each.outcome.delivery.token for each in refused}
         self._drop([t for each in group if (t := each.outcome.delivery.token) not in again])
         self._take_turns(refused)

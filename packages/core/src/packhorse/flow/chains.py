@@ -1,0 +1,165 @@
+"""A chain that was dispatched: where it stands, and how to end it."""
+
+from typing import TYPE_CHECKING, Literal
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from packhorse.driver.abilities import Cancels, Lists
+from packhorse.errors import StoreRequired
+from packhorse.handle import JobHandle
+from packhorse.ids import derived_id
+from packhorse.store.contract import Delete, Group, Put
+from packhorse.wire.seal import open_envelope
+
+if TYPE_CHECKING:
+    from packhorse.app import Packhorse
+    from packhorse.connection import Connection
+    from packhorse.driver.message import Listed
+
+ChainState = Literal["running", "succeeded", "failed", "cancelled"]
+
+KEEP = 7 * 86_400.0
+"""Seconds for which the record of a chain that has ended stays."""
+
+PAGE = 200
+"""Links that are looked for in one round trip, and how many more than at the start a chain may have."""
+
+
+class _Record(Struct, frozen=True):
+    """What the store knows of a chain."""
+
+    length: int
+    state: ChainState = "running"
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Record).decode
+
+
+def chain_key(id: UUID) -> str:
+    return f"chain:{id}"
+
+
+def cancel_key(id: UUID) -> str:
+    """Where the store keeps that a chain is cancelled."""
+    return f"chain:{id}:cancelled"
+
+
+def portion_key(id: UUID, number: int) -> str:
+    """Where the store keeps a portion of a long chain's links."""
+    return f"chain:{id}:{number}"
+
+
+def link_id(chain: UUID, place: int) -> UUID:
+    """The id of the job at a place: the first has the chain's own, the others follow from it."""
+    return derived_id(chain, str(place)) if place else chain
+
+
+def started(length: int) -> bytes:
+    """The record of a chain that begins."""
+    return _encode(_Record(length))
+
+
+def ended(id: UUID, length: int, state: ChainState) -> Group:
+    """What the store is told when a chain has ended; a retry of the failed link may start it again."""
+    record = Put(chain_key(id), _encode(_Record(length, state)), KEEP)
+    return Group([record, Delete(cancel_key(id))], partition=str(id))
+
+
+class ChainHandle:
+    """Knows where a chain is kept. May be used from any thread.
+
+    `id` is the chain's, and its first job's. `skipped` says that nothing was pushed, because the
+    first job's unique key was taken.
+    """
+
+    def __init__(
+        self,
+        app: "Packhorse",
+        connection: "Connection",
+        id: UUID,
+        length: int,
+        skipped: bool = False,
+    ) -> None:
+        self._app = app
+        self._connection = connection
+        self.id = id
+        self.length = length
+        self.skipped = skipped
+
+    def state(self) -> ChainState:
+        """Whether it runs, or how it ended. Raises `StoreRequired` where no store keeps chains."""
+        (value,) = self._connection.store.read([chain_key(self.id)])
+        if not isinstance(value, bytes):
+            return "cancelled" if self.skipped else "succeeded"
+        state = _decode(value).state
+        if state == "failed" and (found := self._find()) is not None and found[0].state != "dead":
+            return "running"  # the link that failed was retried
+        return state
+
+    def current(self) -> JobHandle | None:
+        """The link that waits, runs or lies with the failed jobs; None when the chain is over.
+
+        Between two links there is none for a moment. Raises `Unsupported` if a broker cannot tell.
+        """
+        found = self._find()
+        if found is None:
+            return None
+        listed, connection, place = found
+        job = open_envelope(listed.message.body).job
+        return JobHandle(connection, link_id(self.id, place), job, listed.message.queue)
+
+    def place(self) -> int | None:
+        """Which link is the current one, from 0; see `current`."""
+        found = self._find()
+        return None if found is None else found[2]
+
+    def cancel(self) -> bool:
+        """Ends the chain: the current link is cancelled, and none follows; False if it is over.
+
+        Raises `StoreRequired` where no store keeps chains.
+        """
+        if self.state() != "running":
+            return False
+        self._connection.store.apply(
+            [Group([Put(cancel_key(self.id), b"1", KEEP)], partition=str(self.id))]
+        )
+        found = self._find()
+        if found is not None and found[0].state != "dead":
+            found[1].able(Cancels, "cancel a message").cancel([found[0].message.id])
+        return True
+
+    def _find(self) -> "tuple[Listed, Connection, int] | None":
+        """The last link that is on any broker."""
+        for start in range(0, self.length + PAGE, PAGE):
+            ids = [link_id(self.id, place) for place in range(start, start + PAGE)]
+            for connection in self._app.all_connections():
+                found = connection.able(Lists, "look up a message").get(ids)
+                for place, listed in reversed(list(enumerate(found, start))):
+                    if listed is not None:
+                        return listed, connection, place
+        return None
+
+    def __repr__(self) -> str:
+        return f"<chain {self.id} of {self.length}>"
+
+
+class Chains:
+    """`app.chains`: the chains that were dispatched, found by their ids."""
+
+    def __init__(self, app: "Packhorse") -> None:
+        self._app = app
+
+    def find(self, id: UUID | str) -> ChainHandle | None:
+        """The chain of this id, None if no store knows it (any more)."""
+        id = id if isinstance(id, UUID) else UUID(id)
+        for connection in self._app.all_connections():
+            try:
+                (value,) = connection.store.read([chain_key(id)])
+            except StoreRequired:
+                continue
+            if isinstance(value, bytes):
+                return ChainHandle(self._app, connection, id, _decode(value).length)
+        return None

@@ -1,0 +1,85 @@
+"""Asks the stores, once for a whole reservation, what its jobs must know before they start."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from packhorse.errors import InvalidPayload, PackhorseError
+from packhorse.flow.chains import cancel_key, portion_key
+from packhorse.flow.ledger import batch_key
+from packhorse.flow.link import read_portion
+from packhorse.worker.attempt import Bury, Finish
+from packhorse.worker.execution import Execution
+
+if TYPE_CHECKING:
+    from packhorse.app import Packhorse
+    from packhorse.store.contract import Value
+
+
+def asks(execution: Execution) -> bool:
+    """Whether a job has to pass the gate; most have not."""
+    body = execution.body
+    return body is not None and (body.batch is not None or body.chain is not None)
+
+
+class Gate:
+    """Decides for jobs of chains and batches whether they may start; used by the fetching thread."""
+
+    def __init__(self, app: "Packhorse") -> None:
+        self._app = app
+
+    def admit(self, executions: Sequence[Execution]) -> None:
+        """Sets the verdict of those that will not run, and hands the others what the store has of
+        their chain. Raises `ConnectionLost`."""
+        wanted: dict[str, dict[str, Value | None]] = {}
+        for execution in executions:
+            for name, key in _keys(execution):
+                wanted.setdefault(name, {})[key] = None
+        for name, values in wanted.items():
+            try:
+                store = self._app.connection(name).store
+            except PackhorseError as error:  # the batch is kept where this process cannot look
+                for execution in executions:
+                    if any(one == name for one, _ in _keys(execution)):
+                        execution.verdict = Bury(str(error), error)
+                continue
+            values.update(zip(values, store.read(list(values)), strict=True))
+        for execution in executions:
+            self._judge(execution, wanted)
+
+    def _judge(self, execution: Execution, wanted: "dict[str, dict[str, Value | None]]") -> None:
+        body = execution.body
+        if execution.verdict is not None or body is None:
+            return
+        chain, batch = body.chain, body.batch
+        cancelled = (
+            batch is not None
+            and batch.member
+            and wanted[batch.store][batch_key(batch.id, "cancelled")]
+        )
+        if chain is not None and chain.store:
+            values = wanted[chain.store]
+            cancelled = cancelled or values[cancel_key(chain.id)]
+            if chain.tail and not chain.links:
+                try:
+                    value = values[portion_key(chain.id, chain.tail)]
+                    execution.portion = read_portion(value, execution.site.codecs)
+                except InvalidPayload as error:
+                    execution.verdict = Bury(str(error), error)
+        if cancelled:
+            execution.verdict = Finish("cancelled")
+
+
+def _keys(execution: Execution) -> list[tuple[str, str]]:
+    """What is to be read for a job: the store's connection, and the key."""
+    body = execution.body
+    if body is None:
+        return []
+    keys = []
+    if body.batch is not None and body.batch.member:
+        keys.append((body.batch.store, batch_key(body.batch.id, "cancelled")))
+    if body.chain is not None and body.chain.store:
+        chain = body.chain
+        keys.append((chain.store, cancel_key(chain.id)))
+        if chain.tail and not chain.links:
+            keys.append((chain.store, portion_key(chain.id, chain.tail)))
+    return keys
