@@ -136,9 +136,7 @@ class FailedJobs:
             for page in pages
         )
 
-    def _revive(
-        self, connection: "Connection", graves: Graveyard, dead: "Sequence[Listed]"
-    ) -> int:
+    def _revive(self, connection: "Connection", graves: Graveyard, dead: "Sequence[Listed]") -> int:
         messages = [_fresh(one.message, connection) for one in dead]
         self._reopen(connection, messages)
         answers = graves.revive(messages) if messages else []
