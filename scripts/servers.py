@@ -33,7 +33,7 @@ def sqlite() -> str | None:
         import sqlite3
     except ImportError:
         return None
-    return sqlite3.sqlite_version if sqlite3.sqlite_version_info >= (3, 35) else None
+    return sqlite3.sqlite_version if sqlite3.sqlite_version_info >= (3, 38) else None
 
 
 SERVERS = (
@@ -41,7 +41,7 @@ SERVERS = (
         "SQLite",
         sqlite,
         apt=None,
-        advice="use a Python that has the sqlite3 module, built with SQLite 3.35 or newer",
+        advice="use a Python that has the sqlite3 module, built with SQLite 3.38 or newer",
     ),
 )
 

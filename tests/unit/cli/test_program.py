@@ -95,6 +95,25 @@ def test_completion_prints_a_line_to_add(call: Call) -> None:
     assert call("completion", "tcsh").exit_code == 2
 
 
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        (["packhorse", "qu"], ["queue", "queues"]),
+        (["packhorse", "failed", "re"], ["retry"]),
+        (["packhorse", "work", "--stop-w"], ["--stop-when-empty", "--stop-when-empty-for"]),
+        (["packhorse", "queue", "jobs", "q", "--state", "d"], ["dead", "delayed"]),
+    ],
+)
+def test_a_shell_completes_commands_options_and_choices(
+    call: Call, monkeypatch: pytest.MonkeyPatch, words: list[str], completed: list[str]
+) -> None:
+    monkeypatch.setenv("_PACKHORSE_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", " ".join(words))
+    monkeypatch.setenv("COMP_CWORD", str(len(words) - 1))
+    offered = [line.partition(",")[2] for line in call().output.splitlines()]
+    assert sorted(offered) == completed
+
+
 def test_a_logged_exception_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     logger = logging.Logger("packhorse.test")
     logger.addHandler(OneLine())

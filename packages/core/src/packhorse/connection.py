@@ -11,7 +11,7 @@ from packhorse.driver.contract import Driver, DriverSetup
 from packhorse.driver.url import Url
 from packhorse.errors import StoreRequired, Unsupported
 from packhorse.forwarding import line, lines, resolve
-from packhorse.settings import ConnectionSettings
+from packhorse.settings import CONNECTION_KEYS, ConnectionSettings
 from packhorse.store.contract import Store
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Connection:
     def __init__(self, app: "Packhorse", name: str, settings: ConnectionSettings) -> None:
         self.name = name
         self.settings = settings
-        self.url = Url.parse(settings.url, settings.options)
+        self.url = Url.parse(settings.url, settings.options, CONNECTION_KEYS)
         self._forward = resolve(settings.forward)
         self._app = app
         self._lock = threading.RLock()

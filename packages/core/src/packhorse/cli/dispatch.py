@@ -46,11 +46,10 @@ def dispatch(
     data = sys.stdin.buffer.read() if payload == "-" else payload.encode()
     definition = find(name)
     if definition is None:
-        _unchecked(name)
         route = app.routes.named(name)
         to = app.queue(queue or route.queue, connection or route.connection)
         handle = to.push_raw(name, data, delay=delay or 0.0)
-        note(f"pushed unchecked onto {handle.connection}/{handle.queue}")
+        note(f"pushed unchecked onto {handle.connection}/{handle.queue}{_why_unchecked(name)}")
     else:
         handle = _push(app, definition, data, queue, connection, delay)
     click.echo(handle.id)
@@ -77,11 +76,10 @@ def _push(
     return app.dispatch(Pending(definition, definition.decode(data)).using(**said))
 
 
-def _unchecked(name: str) -> None:
+def _why_unchecked(name: str) -> str:
     from packhorse.registry import names
     from packhorse.settings import nearest
 
     if names():
-        note(f"note: no imported module has a job called {name!r}; {nearest(name, names())}")
-    else:
-        note("note: no module with jobs was imported (--import, or imports in the settings)")
+        return f": no imported module has a job called {name!r}; {nearest(name, names())}"
+    return ": no module with jobs was imported (--import, or imports in the settings)"

@@ -13,7 +13,10 @@ T = TypeVar("T")
 
 
 class Url(Struct, frozen=True, repr_omit_defaults=True):
-    """A connection URL in parts; `str()` and `repr()` mask the password and secret options."""
+    """A connection URL in parts; `str()` and `repr()` mask the password and secret options.
+
+    `beside` are the names of settings that stand beside a URL, which an option may be a misspelt one of.
+    """
 
     scheme: str
     host: str = ""
@@ -22,9 +25,15 @@ class Url(Struct, frozen=True, repr_omit_defaults=True):
     password: str | None = None
     path: str = ""
     options: Mapping[str, object] = {}
+    beside: tuple[str, ...] = ()
 
     @classmethod
-    def parse(cls, text: str, options: Mapping[str, object] | None = None) -> "Url":
+    def parse(
+        cls,
+        text: str,
+        options: Mapping[str, object] | None = None,
+        beside: Iterable[str] = (),
+    ) -> "Url":
         """Reads a URL; `options` from elsewhere (the connection's settings) win over its query.
 
         Raises `ConfigError` if it is no URL.
@@ -51,6 +60,7 @@ class Url(Struct, frozen=True, repr_omit_defaults=True):
             password=unquote(parts.password) if parts.password else None,
             path=unquote(parts.path),
             options={**query, **(options or {})},
+            beside=tuple(beside),
         )
 
     def option(self, name: str, type: type[T], default: T) -> T:
@@ -67,10 +77,15 @@ class Url(Struct, frozen=True, repr_omit_defaults=True):
         known = sorted(known)
         for name in self.options:
             if name not in known:
-                near = difflib.get_close_matches(name, known, 1)
-                all_known = f"it knows: {', '.join(known) or 'none'}"
-                hint = f"did you mean {near[0]!r}?" if near else all_known
-                raise ConfigError(f"{self.scheme}:// has no option {name!r}; {hint}")
+                raise ConfigError(
+                    f"{self.scheme}:// has no option {name!r}; {self._hint(name, known)}"
+                )
+
+    def _hint(self, name: str, known: list[str]) -> str:
+        if name in self.beside:
+            return f"{name} is a setting of the connection and stands beside its url"
+        near = difflib.get_close_matches(name, [*known, *self.beside], 1)
+        return f"did you mean {near[0]!r}?" if near else f"it knows: {', '.join(known) or 'none'}"
 
     def __str__(self) -> str:
         who = self.username or ""
