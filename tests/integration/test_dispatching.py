@@ -2,9 +2,7 @@
 
 import asyncio
 import multiprocessing
-import os
 import threading
-from collections.abc import Callable
 from uuid import UUID
 
 import pytest
@@ -12,6 +10,7 @@ import pytest
 from packhorse import Packhorse, job
 from packhorse.driver.message import Counts
 from packhorse.testing import FaultyDriver, Running, eventually
+from tests.forking import ended_well, in_child
 from tests.integration.conftest import MEMORY, SQLITE
 from tests.integration.journal import journal
 from tests.integration.working import becomes_empty, drain, working
@@ -37,19 +36,6 @@ def passes_on_from_a_thread(number: int) -> None:
     notes.dispatch(number)
 
 
-def in_child(work: Callable[[], object]) -> int:
-    """Runs work in a forked child; its exit code."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            work()
-            code = 0
-        finally:
-            os._exit(code)
-    return Running(os.waitpid, child, 0).answer(within=20)[1]
-
-
 def ran() -> list[int]:
     return sorted(int(note.removeprefix("ran ")) for note in journal.notes)
 
@@ -63,7 +49,7 @@ def test_a_forked_child_sends_to_the_file_and_so_does_its_parent(app: Packhorse)
             notes.dispatch(number)
         assert app.queue().size() >= 50
 
-    assert in_child(work) == 0
+    assert ended_well(in_child(work))
     notes.dispatch(50)
     drain(app)
     assert ran() == list(range(51))
@@ -80,11 +66,11 @@ def test_forking_while_a_worker_and_threads_are_busy(app: Packhorse) -> None:
 
     with working(app, concurrency=2):
         sending = Running(send)
-        codes = [in_child(lambda: [notes.dispatch(-1) for _ in range(5)]) for _ in range(20)]
+        for _ in range(20):
+            assert ended_well(in_child(lambda: [notes.dispatch(-1) for _ in range(5)]))
         stop.set()
         sending.answer()
         becomes_empty(app)
-    assert codes == [0] * 20
     assert journal.count("ran -1") == 100
     assert len(journal.notes) == 100 + len(sent)
     assert app.failed.count() == 0
@@ -94,10 +80,10 @@ def test_forking_while_a_worker_and_threads_are_busy(app: Packhorse) -> None:
 def test_children_of_children(app: Packhorse) -> None:
     def work() -> None:
         notes.dispatch(1)
-        assert in_child(lambda: notes.dispatch(2)) == 0
+        assert ended_well(in_child(lambda: notes.dispatch(2)))
         notes.dispatch(3)
 
-    assert in_child(work) == 0
+    assert ended_well(in_child(work))
     drain(app)
     assert ran() == [1, 2, 3]
 
@@ -111,7 +97,7 @@ def test_a_forked_child_may_be_a_worker(app: Packhorse) -> None:
         report = app.worker(concurrency=2).run(max_jobs=10)
         assert (report.jobs, len(journal.notes)) == (10, 10)
 
-    assert in_child(work) == 0
+    assert ended_well(in_child(work))
     assert drain(app).jobs == 10
     assert app.queue().size() == 0
 
@@ -131,7 +117,7 @@ def test_what_a_forked_child_sends_to_memory_is_its_own(app: Packhorse) -> None:
         becomes_empty(app)
         journal.clear()
         notes.using(delay=60).dispatch(2)
-        assert in_child(work) == 0
+        assert ended_well(in_child(work))
         assert app.queue().counts() == Counts(delayed=1)
         notes.dispatch(3)
         becomes_empty_but_for_the_delayed(app)

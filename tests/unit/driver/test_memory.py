@@ -1,6 +1,5 @@
 """The memory driver beside the conformance suite: waking, lost replies, forks, what it keeps."""
 
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from packhorse.driver.message import CANCELLED, Counts, Message, Reserved, Uniqu
 from packhorse.driver.outcome import Dead, Done, Retry, Return
 from packhorse.errors import ConnectionLost, Unsupported
 from packhorse.testing import ManualClock, eventually
+from tests.forking import ended_well, in_child
 from tests.unit.driver.opening import QUEUE, memory, message, take, take_one, transport
 
 
@@ -261,10 +261,12 @@ def test_the_brokers_clock_never_runs_back() -> None:
 def test_a_forked_child_starts_empty_even_if_the_lock_was_held() -> None:
     driver = memory()
     driver.send([message()])
+
+    def work() -> None:
+        driver.after_fork()
+        assert take(driver.consumer("child")) == []
+
     with driver.lock:
-        child = os.fork()
-        if child == 0:
-            driver.after_fork()
-            os._exit(0 if take(driver.consumer("child")) == [] else 1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        child = in_child(work)
+    assert ended_well(child)
     assert driver.counts(QUEUE) == Counts(ready=1)

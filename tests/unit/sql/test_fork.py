@@ -2,32 +2,14 @@
 
 import os
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from packhorse.plugin import Done, Group, Put
 from packhorse_sql.driver import SqlDriver
+from tests.forking import ended_well, in_child
 from tests.unit.sql.opening import messages, open_driver, open_store, take
-
-
-def in_child(work: Callable[[], None]) -> int:
-    """Forks, and starts work in the child; its process id."""
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            work()
-            status = 0
-        finally:
-            os._exit(status)
-    return child
-
-
-def ended_well(child: int) -> bool:
-    """Waits for a child."""
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def send(driver: SqlDriver, body: bytes) -> None:

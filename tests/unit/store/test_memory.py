@@ -1,6 +1,5 @@
 """The memory store beside the conformance suite: kinds, room, threads and forks."""
 
-import os
 import threading
 
 import pytest
@@ -24,6 +23,7 @@ from packhorse.store.contract import (
 )
 from packhorse.store.memory import MemoryStore
 from packhorse.testing import ManualClock
+from tests.forking import ended_well, in_child
 
 
 def opened(clock: Clock = SYSTEM_CLOCK, url: str = "memory://") -> MemoryStore:
@@ -136,12 +136,14 @@ def test_many_threads_count_together() -> None:
 def test_a_forked_child_starts_empty_even_if_the_lock_was_held() -> None:
     store = opened()
     apply(store, Put("key", b"parent"))
+
+    def work() -> None:
+        store.after_fork()
+        assert store.read(["key"]) == [None]
+
     with store._lock:
-        child = os.fork()
-        if child == 0:
-            store.after_fork()
-            os._exit(0 if store.read(["key"]) == [None] else 1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        child = in_child(work)
+    assert ended_well(child)
     assert store.read(["key"]) == [b"parent"]
 
 
