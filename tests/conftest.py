@@ -4,6 +4,7 @@ A test belongs to a backend by `@pytest.mark.backend("NAME")`, or because its fi
 `tests/conformance/test_NAME.py`. A test of no backend runs always.
 """
 
+import signal
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -16,6 +17,9 @@ CONFORMANCE = Path(__file__).parent / "conformance"
 # A busy machine is no bug: only hypothesis's own limit on the time of one example is off.
 settings.register_profile("packhorse", parent=settings(), deadline=None)
 settings.load_profile("packhorse")
+
+# What a shell runs in the background ignores Ctrl-C, and programs that tests start would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
