@@ -11,7 +11,6 @@ import pytest
 
 from packhorse import JobContext, Packhorse, events, job
 from packhorse.testing import ForwardingDriver, Recorder, Running, eventually
-from packhorse.worker.worker import Worker
 from tests.integration.conftest import MEMORY, SQLITE
 from tests.integration.journal import journal
 from tests.integration.messages import send_body
@@ -70,9 +69,9 @@ def _nobody_goes_on() -> None:
     go_on.clear()
 
 
-def worker(app: Packhorse, **keywords: float) -> Worker:
-    """A worker with settings that a command line gives."""
-    return Worker(app, app.connection(), ["default"], **keywords)  # type: ignore[arg-type]
+SOON = 4.0
+"""Seconds within which a worker stops that was told to, or that must notice by itself: a little less
+than its longest sleep, so that one which slept on would be late."""
 
 
 @both
@@ -131,17 +130,17 @@ def test_stop_when_empty_for_waits_that_long_and_no_longer(app: Packhorse) -> No
     running = Running(app.worker().run, stop_when_empty_for=0.8)
     eventually(lambda: time.monotonic() - started > 0.5)
     quick.dispatch(1)
-    report = running.answer()
-    took = time.monotonic() - started
+    report = running.answer(within=SOON)
     assert (report.reason, report.jobs) == ("empty_for", 1)
-    assert 1.2 < took < 2.4  # half a second and 0.8 after the job
+    assert time.monotonic() - started > 1.2  # half a second and 0.8 after the job
 
 
 @both
 def test_an_idle_worker_stops_in_time(app: Packhorse) -> None:
     started = time.monotonic()
-    assert Running(app.worker().run, stop_when_empty_for=1.0).answer().reason == "empty_for"
-    assert 0.9 < time.monotonic() - started < 1.7
+    running = Running(app.worker().run, stop_when_empty_for=1.0)
+    assert running.answer(within=SOON).reason == "empty_for"
+    assert time.monotonic() - started > 0.9
 
 
 @both
@@ -183,9 +182,9 @@ def test_once_is_one_job_if_there_is_one(app: Packhorse, sent: int, reason: str)
 @memory
 def test_max_time(app: Packhorse) -> None:
     started = time.monotonic()
-    report = Running(app.worker().run, max_time=0.5).answer()
+    report = Running(app.worker().run, max_time=0.5).answer(within=SOON)
     assert (report.reason, report.exit_code) == ("max_time", 0)
-    assert 0.5 <= time.monotonic() - started < 1.5
+    assert time.monotonic() - started >= 0.5
 
 
 @memory
@@ -206,7 +205,7 @@ def test_rest_is_a_pause_after_each_job(app: Packhorse) -> None:
     for number in range(5):
         quick.dispatch(number)
     started = time.monotonic()
-    resting = worker(app, concurrency=1, rest=0.1)
+    resting = app.worker(concurrency=1, rest=0.1)
     assert Running(resting.run, stop_when_empty=True).answer().jobs == 5
     assert time.monotonic() - started >= 0.4
 
@@ -217,11 +216,9 @@ def test_stop_from_another_thread(app: Packhorse) -> None:
     running = Running(stopping.run)
     quick.dispatch(1)
     becomes_empty(app)
-    started = time.monotonic()
     stopping.stop()
-    report = running.answer()
+    report = running.answer(within=SOON)
     assert (report.reason, report.jobs, report.exit_code) == ("stopped", 1, 0)
-    assert time.monotonic() - started < 1.0
 
 
 @both
@@ -250,7 +247,7 @@ def test_stopping_lets_what_runs_finish_and_gives_the_rest_back(app: Packhorse) 
 def test_grace_ends_and_the_report_says_so(app: Packhorse) -> None:
     waits.dispatch()
     sleeps_on_the_loop.dispatch()
-    stopping = worker(app, grace=0.3)
+    stopping = app.worker(grace=0.3)
     running = Running(stopping.run)
     eventually(lambda: journal.count("started") == 2)
     stopping.stop()
