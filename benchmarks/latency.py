@@ -24,6 +24,7 @@ def rows() -> Iterator[Row]:
         worker = subprocess.Popen(command, env={**os.environ, "PACKHORSE_URL": url})
         try:
             with Packhorse(url):
+                _start(out)
                 times = _latencies(out)
                 yield Row(
                     "SQLite, idle to started, other process, median",
@@ -32,7 +33,8 @@ def rows() -> Iterator[Row]:
                     20.0,
                     "lower",
                 )
-                yield Row("the same, 95 of 100", [sorted(times)[95]], "ms", better="lower")
+                slow = sorted(times)[JOBS * 95 // 100]
+                yield Row("the same, 95 of 100", [slow], "ms", better="lower")
             cpu, memory = _idle(worker.pid)
             yield Row("SQLite, CPU of an idle worker", [cpu], "% of a core", 0.99, "lower")
             yield Row("SQLite, memory of an idle worker", [memory], "MB resident", 60.0, "lower")
@@ -41,12 +43,19 @@ def rows() -> Iterator[Row]:
             worker.wait()
 
 
+def _start(out: str) -> None:
+    """Waits until the worker has run a first job; it is still starting when that is dispatched."""
+    stamp.dispatch(time.time(), out)
+    while not Path(out).exists():
+        time.sleep(0.05)
+
+
 def _latencies(out: str) -> list[float]:
-    for n in range(JOBS + 1):
+    for n in range(JOBS):
         # Uneven pauses, so that nothing falls into step with a poll.
         time.sleep(0.05 + 0.0137 * (n % 7))
         stamp.dispatch(time.time(), out)
-    while len(lines := Path(out).read_text().split() if Path(out).exists() else []) < JOBS + 1:
+    while len(lines := Path(out).read_text().split()) < JOBS + 1:
         time.sleep(0.05)
     return [float(line) for line in lines[1:]]
 

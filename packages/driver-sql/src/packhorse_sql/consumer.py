@@ -28,8 +28,9 @@ from packhorse_sql.schema import LEASED, SUPERSEDED, WAITING
 from packhorse_sql.sending import unique_number
 from packhorse_sql.settling import current, settle, token
 
-TICK = 0.01
-"""Seconds between two looks at whether other processes have committed anything."""
+TICK = 0.015
+"""Seconds between two looks at whether other processes have committed anything: what they send is
+started within 20 ms, and waking up so often takes half a per cent of a core."""
 
 
 class Seen(NamedTuple):

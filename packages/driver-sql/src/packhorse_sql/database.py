@@ -106,7 +106,7 @@ class Database:
         if session is None or session.closed or self._closed:
             with self._session() as session:
                 return self.dialect.changes(session)
-        # A worker that waits asks this a hundred times a second, so it takes the shortest way.
+        # A worker that waits asks this many times a second, so it takes the shortest way.
         try:
             with session.lock:
                 return self.dialect.changes(session)

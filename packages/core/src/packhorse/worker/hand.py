@@ -15,14 +15,15 @@ class Hand:
     """Shared by the worker's threads; each step is one dictionary operation, which is atomic.
 
     A delivery is *unstarted* until somebody claims it, a runner to run it or the keeper to return
-    it; claiming decides between them. `room` is set when something left the hand, and `emptied` is when
-    that was last; `noticed` is called when `max_jobs` have run.
+    it; claiming decides between them. `taken` is set while there may be something in hand, `room` when
+    something left it, and `emptied` is when that was last; `noticed` is called when `max_jobs` have run.
     """
 
     def __init__(self, max_jobs: int | None, noticed: Callable[[], None]) -> None:
         self.held: dict[bytes, Execution | None] = {}
         self.unstarted: dict[bytes, Execution] = {}
         self.started: dict[bytes, Execution] = {}
+        self.taken = threading.Event()
         self.room = threading.Event()
         self.emptied = time.monotonic()
         self.jobs = 0
@@ -36,6 +37,15 @@ class Hand:
         token = execution.delivery.token
         self.held[token] = execution
         self.unstarted[token] = execution
+        if not self.taken.is_set():
+            self.taken.set()
+
+    def rest(self) -> None:
+        """Clears `taken` if the hand is empty."""
+        if not self.held:
+            self.taken.clear()
+            if self.held:  # it came in between
+                self.taken.set()
 
     def claim(self, execution: Execution) -> bool:
         """Whether the caller may start or return it; False if somebody else did."""

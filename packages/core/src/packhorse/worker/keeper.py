@@ -26,7 +26,7 @@ TICK = 0.1
 
 
 class Keeper:
-    """A thread that looks at the hand ten times a second."""
+    """A thread that looks at the hand ten times a second while there is something in it."""
 
     def __init__(
         self,
@@ -53,14 +53,19 @@ class Keeper:
 
     def stop(self) -> None:
         self._stopping.set()
+        self._hand.taken.set()
         self._thread.join()
 
     def _work(self) -> None:
-        while not self._stopping.wait(TICK):
+        while not self._stopping.is_set():
+            self._hand.taken.wait()
+            if self._stopping.wait(TICK):
+                return
             try:
                 self._look(time.monotonic())
             except Exception:  # a driver's bug must not end all renewing
                 _log.exception("worker: looking after the running jobs failed")
+            self._hand.rest()
 
     def _look(self, now: float) -> None:
         self.return_unstarted(now)
