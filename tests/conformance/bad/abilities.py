@@ -10,6 +10,8 @@ from packhorse.driver.abilities import Clears, KeepsDead, Lists, Pauses, Rescues
 from packhorse.driver.contract import Consumer
 from packhorse.driver.message import Counts, Listed, Message, Sent, State
 from packhorse.testing.promises.cancel import Cancelling
+from packhorse.testing.promises.groups import Groups
+from packhorse.testing.promises.parked import Parked
 from tests.conformance.bad.driver import BadDriver
 
 
@@ -17,11 +19,13 @@ class CountsTheLeasedTwice(BadDriver):
     caught_by: ClassVar = {"test_counts_are_numbers_of_that_queue"}
     also: ClassVar = {
         "test_a_forged_token_changes_nothing",
+        "test_a_parked_message_that_is_cancelled_leaves_its_group",
         "test_a_settled_message_leaves_the_others_alone",
         "test_a_stale_token_changes_nothing_and_says_gone",
         "test_counts_stop_at_the_cap_and_say_so",
         "test_exact_counts_follow_every_state",
         "test_only_the_asked_state_is_cleared",
+        "test_parked_messages_are_counted_and_listed",
     }
 
     def counts(self, queue: str, cap: int = 10_000) -> Counts:
@@ -31,6 +35,9 @@ class CountsTheLeasedTwice(BadDriver):
 
 class CountsWithoutCap(BadDriver):
     caught_by: ClassVar = {"test_counts_stop_at_the_cap_and_say_so"}
+    also: ClassVar = {
+        "test_parked_messages_are_counted_and_listed",
+    }
 
     def counts(self, queue: str, cap: int = 10_000) -> Counts:
         return super().counts(queue)
@@ -43,6 +50,7 @@ class CountsAllQueues(BadDriver):
         "test_only_the_asked_state_is_cleared",
         "test_what_is_not_there_is_no_error",
     }
+    spoils: ClassVar = (Groups, Parked)
 
     def counts(self, queue: str, cap: int = 10_000) -> Counts:
         assert isinstance(self, Lists)
@@ -60,6 +68,7 @@ class ListsNoPages(BadDriver):
     also: ClassVar = {
         "test_dead_messages_are_listed_newest_first",
         "test_delayed_messages_are_listed_soonest_first",
+        "test_parked_messages_are_counted_and_listed",
     }
 
     def list(
@@ -72,8 +81,12 @@ class ListsNoPages(BadDriver):
 class CancelsOnlyInName(BadDriver):
     caught_by: ClassVar = {"test_a_waiting_message_is_handed_out_as_cancelled"}
     also: ClassVar = {
+        "test_a_cancelled_holder_is_not_replaced",
+        "test_a_cancelled_message_holds_its_key_until_it_is_settled",
         "test_a_delayed_message_that_is_cancelled_is_due_at_once",
+        "test_a_first_that_is_cancelled_lets_the_next_come_when_it_is_settled",
         "test_a_holder_learns_of_it_by_renewing_and_keeps_its_lease",
+        "test_a_parked_message_that_is_cancelled_leaves_its_group",
         "test_the_mark_outlives_a_lost_lease",
     }
 
@@ -143,6 +156,9 @@ class RevivesWithTheOldBody(BadDriver):
 
 class ForgetsTheLiving(BadDriver):
     caught_by: ClassVar = {"test_forgetting_spares_the_living"}
+    also: ClassVar = {
+        "test_a_message_whose_key_is_taken_stays_dead",
+    }
 
     def forget(self, ids: Sequence[UUID]) -> int:
         assert isinstance(self.driver, KeepsDead)
@@ -179,6 +195,9 @@ class MovesWhatIsLeased(BadDriver):
     """Says that it moved all that it was asked to."""
 
     caught_by: ClassVar = {"test_moved_messages_wait_on_another_queue_at_their_moment"}
+    also: ClassVar = {
+        "test_a_moved_message_takes_its_key_along",
+    }
 
     def move(self, ids: Sequence[UUID], queue: str) -> int:
         assert isinstance(self.driver, Lists)

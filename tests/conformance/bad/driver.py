@@ -17,6 +17,7 @@ class BadDriver(ForwardingDriver):
 
     caught_by  the names of the tests that name its fault
     also       the names of those that stand on the same promise; no other test may fail
+    spoils     subjects that stand on it as a whole, so that any of their tests may fail too
     claims     what it says of itself that is not so
     url        what it is built on
     lease      seconds for which it holds a message, while all believe in 30
@@ -24,6 +25,7 @@ class BadDriver(ForwardingDriver):
 
     caught_by: ClassVar[set[str]]
     also: ClassVar[set[str]] = set()
+    spoils: ClassVar[tuple[type, ...]] = ()
     claims: ClassVar[Mapping[str, object]] = {}
     url: ClassVar[str] = "memory://"
     lease: ClassVar[float] = 30.0
@@ -34,13 +36,14 @@ class BadDriver(ForwardingDriver):
 
 
 class BadConsumer(ForwardingConsumer):
-    """Right in all but one thing, with `caught_by` and `also` as for bad drivers.
+    """Right in all but one thing, with `caught_by`, `also` and `spoils` as for bad drivers.
 
     `current` has the last delivery of each message, of every consumer of this driver.
     """
 
     caught_by: ClassVar[set[str]]
     also: ClassVar[set[str]] = set()
+    spoils: ClassVar[tuple[type, ...]] = ()
     current: dict[UUID, Delivery]
 
     def __init__(self, driver: ForwardingDriver, consumer: Consumer) -> None:

@@ -17,6 +17,9 @@ class PutsEndedLeasesAtTheTail(BadConsumer):
         "test_an_ended_lease_is_first_in_line_before_any_backlog",
         "test_ended_leases_come_back_in_their_old_order",
     }
+    also: ClassVar = {
+        "test_the_mark_outlives_a_lost_lease_and_a_retry",
+    }
 
     def reserve(self, queues: Sequence[str], limit: int, wait: float) -> Reserved:
         reserved = super().reserve(queues, limit, 0 if limit > 1 else wait)

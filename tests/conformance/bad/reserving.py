@@ -92,9 +92,11 @@ class HandsOutALeasedMessageTwice(BadConsumer):
     caught_by: ClassVar = {"test_a_leased_message_is_handed_to_nobody_else"}
     also: ClassVar = {
         "test_a_consumer_that_closes_leaves_its_leases_to_run_out",
+        "test_a_first_whose_worker_died_comes_again_before_the_next",
         "test_a_lease_holds_until_the_deadline_it_was_given",
         "test_a_stale_parent_sends_no_follow_up",
         "test_a_stale_token_changes_nothing_and_says_gone",
+        "test_one_of_a_group_is_leased_at_a_time_in_the_order_of_sending",
         "test_renewing_moves_the_end_of_the_lease",
         "test_settling_after_the_end_is_applied_or_gone_and_nothing_between",
     }
@@ -118,6 +120,9 @@ class HandsOutEveryHundredthTwice(BadConsumer):
         "test_each_of_many_messages_goes_to_one_thread_once",
         "test_producers_and_consumers_at_once_lose_and_double_nothing",
         "test_many_messages_go_in_one_call",
+    }
+    also: ClassVar = {
+        "test_many_consumers_never_hold_two_of_a_group_and_keep_its_order",
     }
 
     def reserve(self, queues: Sequence[str], limit: int, wait: float) -> Reserved:

@@ -7,6 +7,10 @@ from uuid import uuid4
 from msgspec.structs import replace
 
 from packhorse.driver.message import Message, Sent
+from packhorse.testing.promises.groups import Groups
+from packhorse.testing.promises.parked import Parked
+from packhorse.testing.promises.replacing import Replacing
+from packhorse.testing.promises.unique import UniqueKeys
 from tests.conformance.bad.driver import BadDriver
 
 
@@ -68,6 +72,11 @@ class FoldsQueueNames(BadDriver):
 
 class IgnoresUniqueKeys(BadDriver):
     caught_by: ClassVar = {"test_a_unique_key_is_kept_or_refused"}
+    also: ClassVar = {
+        "test_a_parked_message_that_is_superseded_leaves_its_group",
+        "test_what_is_taken_or_known_joins_no_group",
+    }
+    spoils: ClassVar = (UniqueKeys, Replacing)
 
     def send(self, messages: Sequence[Message]) -> list[Sent]:
         return super().send([replace(each, unique=None) for each in messages])
@@ -75,6 +84,7 @@ class IgnoresUniqueKeys(BadDriver):
 
 class IgnoresGroups(BadDriver):
     caught_by: ClassVar = {"test_a_group_is_kept_or_refused"}
+    spoils: ClassVar = (Groups, Parked)
 
     def send(self, messages: Sequence[Message]) -> list[Sent]:
         return super().send([replace(each, group=None) for each in messages])
@@ -107,6 +117,7 @@ class IgnoresDelays(BadDriver):
         "test_what_fell_due_earlier_goes_before_what_was_sent_later",
     }
     also: ClassVar = {
+        "test_a_delayed_first_holds_its_group",
         "test_a_wall_clock_that_is_set_back_holds_nothing_up",
         "test_delayed_messages_are_listed_soonest_first",
         "test_each_message_is_listed_in_its_state",
@@ -116,7 +127,9 @@ class IgnoresDelays(BadDriver):
         "test_next_due_never_promises_later_than_it_is",
         "test_oldest_says_for_how_long_the_first_has_been_due",
         "test_only_the_asked_state_is_cleared",
+        "test_the_next_comes_at_the_place_of_its_own_moment",
     }
+    spoils: ClassVar = (Replacing,)
 
     def send(self, messages: Sequence[Message]) -> list[Sent]:
         return super().send([replace(each, delay=0.0) for each in messages])
@@ -134,6 +147,9 @@ class ForgetsKnownIds(BadDriver):
     caught_by: ClassVar = {
         "test_an_id_stays_known_for_once_seconds_after_the_message_is_gone",
         "test_once_outlives_a_retry",
+    }
+    also: ClassVar = {
+        "test_a_known_id_is_known_whoever_holds_its_key",
     }
 
     def send(self, messages: Sequence[Message]) -> list[Sent]:
@@ -157,6 +173,10 @@ class SaysKnownAndStoresAgain(BadDriver):
         "test_a_repeat_for_another_queue_is_known",
         "test_an_id_stays_known_for_once_seconds_after_the_message_is_gone",
         "test_the_id_of_a_dead_message_is_known",
+    }
+    also: ClassVar = {
+        "test_a_known_id_is_known_whoever_holds_its_key",
+        "test_what_is_taken_or_known_joins_no_group",
     }
 
     def send(self, messages: Sequence[Message]) -> list[Sent]:

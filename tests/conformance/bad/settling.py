@@ -8,6 +8,9 @@ from msgspec.structs import replace
 
 from packhorse.driver.message import Delivery
 from packhorse.driver.outcome import Dead, Done, Outcome, Retry, Return, Settled
+from packhorse.testing.promises.groups import Groups
+from packhorse.testing.promises.parked import Parked
+from packhorse.testing.promises.unique import UniqueKeys
 from tests.conformance.bad.driver import BadConsumer
 
 
@@ -16,6 +19,7 @@ class KeepsWhatIsDone(BadConsumer):
 
     caught_by: ClassVar = {"test_done_removes_the_message"}
     also: ClassVar = {
+        "test_a_delayed_holder_is_due_at_once",
         "test_a_follow_up_whose_id_is_known_is_absorbed",
         "test_a_holder_learns_of_it_by_renewing_and_keeps_its_lease",
         "test_a_settled_message_leaves_the_others_alone",
@@ -30,8 +34,11 @@ class KeepsWhatIsDone(BadConsumer):
         "test_queues_are_those_that_hold_a_message",
         "test_renewing_moves_the_end_of_the_lease",
         "test_settling_after_the_end_is_applied_or_gone_and_nothing_between",
+        "test_what_comes_after_a_run_begins_another",
         "test_what_is_not_there_or_dead_cannot_be_cancelled",
+        "test_with_a_delay_it_is_the_last_of_a_run_that_runs",
     }
+    spoils: ClassVar = (UniqueKeys, Groups, Parked)
 
     def settled(self, outcome: Outcome) -> Outcome:
         seen = self.notes.setdefault(outcome.delivery.message.id, 0)
@@ -44,9 +51,11 @@ class KeepsWhatIsDone(BadConsumer):
 class SettlesBeforeItChecksTheToken(BadConsumer):
     caught_by: ClassVar = {"test_a_stale_token_changes_nothing_and_says_gone"}
     also: ClassVar = {
+        "test_a_first_whose_worker_died_comes_again_before_the_next",
         "test_a_forged_token_changes_nothing",
         "test_a_stale_dead_leaves_nothing_among_the_dead",
         "test_a_stale_parent_sends_no_follow_up",
+        "test_a_stale_token_frees_no_key",
         "test_a_stale_token_of_the_same_worker_says_gone",
         "test_a_token_settles_no_other_message",
     }
@@ -59,11 +68,13 @@ class SettlesBeforeItChecksTheToken(BadConsumer):
 class SaysAppliedToAll(BadConsumer):
     caught_by: ClassVar = {"test_settling_twice_changes_nothing_and_says_gone"}
     also: ClassVar = {
+        "test_a_first_whose_worker_died_comes_again_before_the_next",
         "test_a_forged_token_changes_nothing",
         "test_a_holder_of_a_cleared_message_has_nothing_to_settle",
         "test_a_stale_dead_leaves_nothing_among_the_dead",
         "test_a_stale_parent_sends_no_follow_up",
         "test_a_stale_token_changes_nothing_and_says_gone",
+        "test_a_stale_token_frees_no_key",
         "test_a_stale_token_of_the_same_worker_says_gone",
         "test_a_token_settles_no_other_message",
         "test_one_outcome_that_is_gone_stops_no_other",
@@ -135,6 +146,8 @@ class ReturnsBehindTheOthers(BadConsumer):
 class KeepsTheOldBody(BadConsumer):
     caught_by: ClassVar = {"test_retry_writes_a_new_body"}
     also: ClassVar = {
+        "test_a_first_that_is_retried_holds_its_group",
+        "test_a_retried_holder_is_replaced",
         "test_retry_goes_behind_what_is_due",
     }
 
@@ -146,6 +159,9 @@ class KeepsTheOldBody(BadConsumer):
 
 class RetriesAtOnce(BadConsumer):
     caught_by: ClassVar = {"test_retry_waits_for_its_delay"}
+    also: ClassVar = {
+        "test_a_first_that_is_retried_holds_its_group",
+    }
 
     def settled(self, outcome: Outcome) -> Outcome:
         return replace(outcome, delay=0.0) if type(outcome) is Retry else outcome
@@ -189,9 +205,12 @@ class SendsFollowUpsOfStaleParents(BadConsumer):
 class ForgetsFollowUps(BadConsumer):
     caught_by: ClassVar = {"test_a_follow_up_is_sent_with_its_parent_or_refused"}
     also: ClassVar = {
+        "test_a_follow_up_goes_behind_its_parents_group",
         "test_a_follow_up_has_its_own_delay",
         "test_a_follow_up_may_go_to_another_queue",
+        "test_a_follow_up_may_have_the_key_of_its_parent",
         "test_a_follow_up_whose_id_is_known_is_absorbed",
+        "test_a_follow_up_whose_key_is_taken_is_absorbed",
         "test_a_stale_parent_sends_no_follow_up",
         "test_only_the_follow_ups_of_applied_parents_are_sent",
     }
@@ -202,6 +221,9 @@ class ForgetsFollowUps(BadConsumer):
 
 class SendsKnownFollowUpsAgain(BadConsumer):
     caught_by: ClassVar = {"test_a_follow_up_whose_id_is_known_is_absorbed"}
+    also: ClassVar = {
+        "test_a_follow_up_may_have_the_key_of_its_parent",
+    }
 
     def settled(self, outcome: Outcome) -> Outcome:
         if isinstance(outcome, Done | Dead):

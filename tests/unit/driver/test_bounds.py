@@ -3,7 +3,9 @@
 import time
 
 from packhorse.driver.line import Line
+from packhorse.driver.message import Message, Unique
 from packhorse.driver.outcome import Done
+from packhorse.ids import new_id
 from packhorse.testing import ManualClock
 from tests.unit.driver.opening import QUEUE, memory, message, take
 
@@ -17,6 +19,33 @@ def test_ids_that_are_no_longer_known_take_no_room() -> None:
         consumer.settle([Done(each) for each in take(consumer, 500)])
         clock.advance(11)
     assert len(driver.broker._known._ends) <= 2_500
+
+
+def test_keys_whose_windows_are_over_take_no_room() -> None:
+    clock = ManualClock()
+    driver = memory(clock=clock)
+    consumer = driver.consumer("worker")
+    for turn in range(30):
+        keys = [Unique(f"{turn}-{number}", window=10) for number in range(500)]
+        driver.send([Message(new_id(), QUEUE, b"", unique=key) for key in keys])
+        consumer.settle([Done(each) for each in take(consumer, 500)])
+        clock.advance(11)
+    assert len(driver.broker._keys._held) <= 2_500
+
+
+def test_groups_that_are_empty_and_parked_messages_that_are_gone_take_no_room() -> None:
+    driver = memory()
+    consumer = driver.consumer("worker")
+    for number in range(20):
+        sent = [Message(new_id(), QUEUE, b"", group=f"g{number}") for _ in range(200)]
+        driver.send(sent)
+        (head,) = take(consumer, 10)
+        driver.cancel([each.id for each in sent[1:]])
+        groups = driver.broker.lines[QUEUE].groups
+        assert sum(map(len, groups._parked.values())) <= 200
+        consumer.settle([Done(head)])
+        consumer.settle([Done(each) for each in take(consumer, 200)])
+    assert (groups._heads, groups._parked, groups.parked) == ({}, {}, 0)
 
 
 def test_cancelled_and_cleared_messages_take_no_room() -> None:

@@ -19,16 +19,20 @@ from packhorse.testing.promises.counting import Counting
 from packhorse.testing.promises.crowds import Crowds
 from packhorse.testing.promises.dead import DeadMessages
 from packhorse.testing.promises.follow import Follow
+from packhorse.testing.promises.groups import Groups
 from packhorse.testing.promises.hostile import HostileInput
 from packhorse.testing.promises.known_ids import KnownIds
 from packhorse.testing.promises.leases import Leases
 from packhorse.testing.promises.listing import Listing
 from packhorse.testing.promises.order import Order
+from packhorse.testing.promises.parked import Parked
 from packhorse.testing.promises.pause import Pausing
+from packhorse.testing.promises.replacing import Replacing
 from packhorse.testing.promises.rescue import Rescuing
 from packhorse.testing.promises.reserving import Reserving
 from packhorse.testing.promises.sending import Sending
 from packhorse.testing.promises.settling import Settling
+from packhorse.testing.promises.unique import UniqueKeys
 from packhorse.testing.promises.wake import Waking
 
 
@@ -40,6 +44,10 @@ class DriverSuite(
     Leases,
     Follow,
     KnownIds,
+    UniqueKeys,
+    Replacing,
+    Groups,
+    Parked,
     DeadMessages,
     Listing,
     Cancelling,

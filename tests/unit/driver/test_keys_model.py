@@ -1,0 +1,97 @@
+"""Unique keys and groups, on memory and on SQLite, against a model too simple to be wrong."""
+
+from collections.abc import Iterator
+from itertools import count
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from packhorse.driver.memory import MemoryDriver
+from packhorse.driver.message import Message, Unique
+from packhorse.testing import ManualClock
+from packhorse_sql.driver import SqlDriver
+from tests.unit.driver.keys_model import LEASE, Pair
+from tests.unit.driver.opening import memory
+from tests.unit.sql.opening import open_driver
+
+CLOCK = ManualClock()
+NUMBERS = count(1)
+
+
+ADVANCES = [1.370_013, 4.190_101, 9.731_007, 31.700_503]
+"""No sum of these is a delay, a window or a lease, so that nothing hangs on how floats are rounded."""
+
+UNIQUES = st.builds(
+    Unique,
+    st.sampled_from(["a", "b"]),
+    st.sampled_from(["done", "reserved"]),
+    st.sampled_from([0.0, 5.0, 40.0]),
+    st.sampled_from(["keep", "replace"]),
+    st.sampled_from([None, 6.0]),
+)
+MESSAGES = st.builds(
+    lambda at, delay, unique, group, once: Message(
+        UUID(int=0), at, b"body", delay, unique, group, once
+    ),
+    st.sampled_from(["x", "x", "y"]),
+    st.sampled_from([0.0, 0.0, 4.0, 8.0]),
+    st.none() | UNIQUES,
+    st.sampled_from([None, "g", "g", "h"]),
+    st.sampled_from([0.0, 20.0]),
+)
+STEPS = st.one_of(
+    st.tuples(st.just("send"), st.lists(MESSAGES, min_size=1, max_size=3)),
+    st.tuples(st.just("reserve"), st.just(0)),
+    st.tuples(st.just("advance"), st.sampled_from(ADVANCES)),
+    st.tuples(
+        st.sampled_from(
+            [
+                "settle",
+                "settle",
+                "settle",
+                "again",
+                "cancel",
+                "move",
+                "revive",
+                "forget",
+                "clear",
+                "rescue",
+            ]
+        ),
+        st.integers(0, 60),
+    ),
+)
+
+
+def agree(driver: MemoryDriver | SqlDriver, steps: list[tuple[str, object]]) -> None:
+    """Takes the steps on queues of their own."""
+    pair = Pair(driver, CLOCK, next(NUMBERS))
+    for verb, value in steps:
+        pair.step(verb, value)
+    pair.finish()
+
+
+@settings(max_examples=200)
+@given(steps=st.lists(STEPS, max_size=40))
+def test_memory_does_what_the_model_says(steps: list[tuple[str, object]]) -> None:
+    agree(memory(clock=CLOCK, lease=LEASE), steps)
+
+
+@pytest.fixture(scope="module")
+def sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqlDriver]:
+    """One for all examples: each has queues of its own."""
+    path = tmp_path_factory.mktemp("model") / "jobs.db"
+    driver = open_driver(path, clock=CLOCK, lease=LEASE, synchronous="off")
+    yield driver
+    driver.close()
+
+
+@pytest.mark.backend("sqlite")
+@settings(max_examples=40)
+@given(steps=st.lists(STEPS, max_size=40))
+def test_sqlite_does_what_the_model_says(
+    sqlite: SqlDriver, steps: list[tuple[str, object]]
+) -> None:
+    agree(sqlite, steps)
