@@ -157,7 +157,7 @@ def test_a_scheme_whose_plugin_is_too_new() -> None:
         ("beanstalkd", "pip install packhorse-beanstalkd"),
         ("memroy", "did you mean 'memory'"),
         ("goot", "did you mean 'good'"),
-        ("zzz", "there is: failover, good, memory, null, sync"),
+        ("zzz", "there is: background, deferred, failover, good, memory, null, sync"),
     ],
 )
 def test_a_scheme_that_nobody_offers(scheme: str, line: str) -> None:

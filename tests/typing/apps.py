@@ -3,8 +3,23 @@
 from collections.abc import Mapping
 from typing import assert_type
 from uuid import UUID
+from wsgiref.types import WSGIApplication
 
-from packhorse import Counts, Job, JobHandle, Packhorse, Queue, QueuedJob, carried, carry, job
+from packhorse import (
+    Counts,
+    DeferringASGI,
+    DeferringWSGI,
+    Job,
+    JobHandle,
+    Packhorse,
+    Queue,
+    QueuedJob,
+    carried,
+    carry,
+    deferring,
+    job,
+)
+from packhorse.after_response import ASGIApplication
 from packhorse.failed import FailedJob
 
 
@@ -45,6 +60,16 @@ def carried_along(app: Packhorse) -> None:
     @app.carrying  # type: ignore[arg-type]
     def no_mapping() -> int:
         return 5
+
+
+def after_the_response(asgi: ASGIApplication, wsgi: WSGIApplication) -> None:
+    with deferring():
+        tidy.dispatch()
+    served: ASGIApplication = DeferringASGI(asgi)
+    also: WSGIApplication = DeferringWSGI(wsgi)
+    print(served, also)
+    DeferringASGI(wsgi)  # type: ignore[arg-type]
+    DeferringWSGI(tidy)  # type: ignore[arg-type]
 
 
 def looked_into(app: Packhorse, id: UUID) -> None:

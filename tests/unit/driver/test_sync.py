@@ -13,21 +13,27 @@ from tests.unit.driver.opening import QUEUE, message
 
 
 class Runs:
-    """Remembers what it ran, and fails on the body `b"bad"`."""
+    """Remembers what it ran, fails on the body `b"bad"`, and gives `after` what is to run next."""
 
     def __init__(self) -> None:
         self.bodies: list[bytes] = []
         self.threads: set[int] = set()
+        self.after: dict[bytes, list[Message]] = {}
 
-    def __call__(self, message: Message) -> None:
+    def run(self, message: Message, /, *, quiet: bool = False) -> list[Message]:
+        assert not quiet
         self.bodies.append(message.body)
         self.threads.add(threading.get_ident())
         if message.body == b"bad":
             raise ZeroDivisionError("the job's own")
+        return self.after.get(message.body, [])
+
+    def bury(self, message: Message, reason: str, /) -> list[Message]:
+        raise AssertionError("what is sent here runs")
 
 
 def opened(runs: Runs, url: str = "sync://") -> SyncDriver:
-    return SyncDriver.open(Url.parse(url), DriverSetup(connection="here", run=runs))
+    return SyncDriver.open(Url.parse(url), DriverSetup(connection="here", runner=lambda: runs))
 
 
 def test_each_message_runs_in_its_order_here_and_now_delays_ignored() -> None:
@@ -36,6 +42,13 @@ def test_each_message_runs_in_its_order_here_and_now_delays_ignored() -> None:
     assert [each.state for each in sent] == ["stored", "stored"]
     assert runs.bodies == [b"a", b"b"]
     assert runs.threads == {threading.get_ident()}
+
+
+def test_what_follows_runs_at_once_and_before_the_next() -> None:
+    runs = Runs()
+    runs.after = {b"a": [message(b"again", delay=3_600)], b"again": [message(b"follows")]}
+    opened(runs).send([message(b"a"), message(b"b")])
+    assert runs.bodies == [b"a", b"again", b"follows", b"b"]
 
 
 def test_what_a_job_raises_goes_to_the_caller_and_ends_the_batch() -> None:

@@ -1,5 +1,6 @@
 """Packhorse: a job queue whose every part is a plugin. This is the door for applications."""
 
+from packhorse.after_response import DeferringASGI, DeferringWSGI, deferring
 from packhorse.app import Packhorse
 from packhorse.carrying import carried, carry
 from packhorse.connection import Connection
@@ -37,6 +38,8 @@ __all__ = [
     "ConnectionLost",
     "Counts",
     "DecryptionError",
+    "DeferringASGI",
+    "DeferringWSGI",
     "Exponential",
     "FunctionJob",
     "InvalidPayload",
@@ -65,6 +68,7 @@ __all__ = [
     "carried",
     "carry",
     "chain",
+    "deferring",
     "exponential",
     "job",
 ]

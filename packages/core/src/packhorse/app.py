@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from msgspec import UNSET
 
-from packhorse import current, events, registry
+from packhorse import current, events
 from packhorse.carrying import Carrier
 from packhorse.connection import Connection
 from packhorse.dispatch import message_for, raw_message, said
 from packhorse.driver.message import Message
 from packhorse.errors import ConfigError
 from packhorse.events.bus import Bus, Listener
+from packhorse.formats import Formats
 from packhorse.handle import JobHandle
 from packhorse.job import Job, pending
 from packhorse.lazy import lazy
@@ -22,7 +23,6 @@ from packhorse.queue import Queue
 from packhorse.routes import Route, Routes
 from packhorse.sending import push, push_many, send
 from packhorse.settings import Keywords, load, nearest
-from packhorse.wire.serializer import JSON, Serializer
 from packhorse.wire.types import register_type
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from packhorse.flow.chains import Chains
     from packhorse.function_job import FunctionJob
     from packhorse.plugin.wiring import Wiring
-    from packhorse.wire.codec import Codec
     from packhorse.worker.worker import Worker
 
 E = TypeVar("E", bound=events.Event)
@@ -61,8 +60,7 @@ class Packhorse:
         self._connections = {
             name: Connection(self, name, one) for name, one in self.settings.connections.items()
         }
-        self._codecs: dict[str, Codec] = {}
-        self._serializers: dict[str, Serializer] = {"json": JSON}
+        self.formats = Formats(self.settings, lambda: self.wiring)
         current.enrol(self)
 
     @lazy
@@ -185,12 +183,6 @@ class Packhorse:
         message = raw_message(name, payload, connection, queue, delay)
         return self.send(connection, [message], [name])[0]
 
-    def run_message(self, connection: Connection, message: Message) -> None:
-        """Runs a message here and now; raises what its last attempt raised. For drivers."""
-        from packhorse.inline import run_inline
-
-        run_inline(self, connection, message)
-
     def on(self, event: type[E]) -> Callable[[Listener[E]], Listener[E]]:
         """Registers a listener: `@app.on(JobFailed)`; it hears that event class and its subclasses."""
 
@@ -235,26 +227,6 @@ class Packhorse:
             grace=grace,
         )
 
-    def codec(self, name: str) -> "Codec":
-        """The codec of this name; raises `PluginError` if it cannot be had."""
-        found = self._codecs.get(name)
-        if found is None:
-            made = self.wiring.codec(name, self.settings.tables.get(name, {}))
-            found = self._codecs.setdefault(name, made)
-        return found
-
-    def known_codecs(self) -> "Mapping[str, Codec]":
-        """The codecs that connections and jobs name; a message that needs another is not opened."""
-        named = {name for one in self.settings.connections.values() for name in one.codecs}
-        return {name: self.codec(name) for name in named | registry.named_codecs()}
-
-    def serializer(self, name: str) -> Serializer:
-        """The serializer of this name; raises `PluginError` if it cannot be had."""
-        found = self._serializers.get(name)
-        if found is None:
-            found = self._serializers.setdefault(name, self.wiring.serializer(name))
-        return found
-
     def after_fork(self) -> None:
         """Drops what was inherited from the parent process; called in every forked child."""
         self._lock = threading.RLock()
@@ -263,7 +235,10 @@ class Packhorse:
 
     def close(self) -> None:
         """Closes all connections; the app may be used again and opens them again."""
-        for connection in self._connections.values():
+        # Who leans on another's store comes first: its jobs may still have to be kept there.
+        for connection in sorted(
+            self._connections.values(), key=lambda one: not one.settings.store
+        ):
             connection.close()
         current.dismiss(self)
 

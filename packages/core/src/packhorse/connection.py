@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 from msgspec import UNSET, Raw, UnsetType
 
 from packhorse.carrying import outgoing
-from packhorse.driver.contract import Driver, DriverSetup
+from packhorse.driver.contract import Driver, DriverSetup, Runner
 from packhorse.driver.url import Url
 from packhorse.errors import StoreRequired, Unsupported
 from packhorse.forwarding import line, lines, resolve
@@ -70,15 +70,15 @@ class Connection:
     def codecs(self, names: tuple[str, ...] | None = None) -> "tuple[Codec, ...]":
         """The codecs of these names, or those of the connection, innermost first."""
         names = self.settings.codecs if names is None else names
-        return tuple(self._app.codec(name) for name in names) if names else ()
+        return tuple(self._app.formats.codec(name) for name in names) if names else ()
 
     def known_codecs(self) -> "Mapping[str, Codec]":
         """The codecs that messages may have gone through: those that connections and jobs name."""
-        return self._app.known_codecs()
+        return self._app.formats.known_codecs()
 
     def serializer(self, name: str | None = None) -> "Serializer":
         """The serializer of that name, or the connection's."""
-        return self._app.serializer(name or self.settings.serializer)
+        return self._app.formats.serializer(name or self.settings.serializer)
 
     def queue_of(self, definition: "Definition", said: str | UnsetType) -> str:
         """Where a job goes: the queue that was said, its route's, or the connection's own."""
@@ -114,11 +114,12 @@ class Connection:
         """Closes driver and store; using the connection again opens them again."""
         with self._lock:
             driver, self._driver = self._driver, None
+        if driver is not None:
+            driver.close()  # which may still run jobs, and they may need the store
+        with self._lock:
             store, self._store = self._store, None
         if store is not None:
             store.close()
-        if driver is not None:
-            driver.close()
 
     def _setup(self) -> DriverSetup:
         return DriverSetup(
@@ -126,9 +127,14 @@ class Connection:
             lease=self.settings.lease,
             options=self.settings.options,
             peer=lambda name: self._app.connection(name).driver,
-            run=lambda message: self._app.run_message(self, message),
+            runner=self._runner,
             notify=self._app.bus.emit,
         )
+
+    def _runner(self) -> Runner:
+        from packhorse.inline import InlineRunner
+
+        return InlineRunner(self._app, self)
 
     def _open_store(self) -> Store:
         companion = self.settings.store

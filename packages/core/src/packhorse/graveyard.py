@@ -14,7 +14,7 @@ from msgspec import Struct
 from packhorse.driver.abilities import Clears, KeepsDead, Lists
 from packhorse.driver.contract import Driver
 from packhorse.driver.message import Delivery, Listed, Message, Sent
-from packhorse.store.contract import AddMembers, Delete, Group, Put, RemoveMembers, Store
+from packhorse.store.contract import AddMembers, Delete, Equals, Group, Put, RemoveMembers, Store
 
 if TYPE_CHECKING:
     from packhorse.connection import Connection
@@ -156,23 +156,15 @@ class StoreGraveyard(Graveyard):
     def revive(self, messages: Sequence[Message]) -> "builtins.list[Sent]":
         there = self._read([message.id for message in messages])
         sent = self._driver.send([one for one in messages if one.id in there])
-        self.forget([answer.id for answer in sent if answer.state == "stored"])
+        # One that has run, and died again by now, has a new record, which stays.
+        revived = {answer.id for answer in sent if answer.state == "stored"}
+        self._remove({id: grave for id, grave in there.items() if id in revived})
         answers = {answer.id: answer for answer in sent}
         return [answers.get(one.id) or Sent(one.id, "known") for one in messages]
 
     def forget(self, ids: Sequence[UUID]) -> int:
         found = self._read(ids)
-        self._store.apply(
-            [
-                Group(
-                    [
-                        Delete(self._key(id)),
-                        RemoveMembers(self._prefix, [_MEMBER.pack(grave.died_at, id.bytes)]),
-                    ]
-                )
-                for id, grave in found.items()
-            ]
-        )
+        self._remove(found)
         return len(found)
 
     def clear(self, older_than: float | None) -> int:
@@ -185,6 +177,21 @@ class StoreGraveyard(Graveyard):
             page = members[start : start + PAGE]
             removed += self.forget([UUID(bytes=_MEMBER.unpack(one)[1]) for one in page])
         return removed
+
+    def _remove(self, graves: "Mapping[UUID, _Grave]") -> None:
+        """Removes what is still as it was read."""
+        self._store.apply(
+            [
+                Group(
+                    [
+                        Delete(self._key(id)),
+                        RemoveMembers(self._prefix, [_MEMBER.pack(grave.died_at, id.bytes)]),
+                    ],
+                    [Equals(self._key(id), _encode(grave))],
+                )
+                for id, grave in graves.items()
+            ]
+        )
 
     def _members(self) -> "builtins.list[bytes]":
         value = self._store.read([self._prefix])[0]

@@ -1,21 +1,29 @@
-"""Running a message here and now, in the caller's thread, through the same attempt path as a worker.
+"""Running messages in the process that dispatched them, through the same attempt path as a worker.
 
-Retries follow at once, and nothing is kept of a failure but the exception that the caller gets.
+`run_inline` is for a caller who waits for the result, `InlineRunner` for drivers that run what they
+are sent. No time-out strikes. What a job raises is never lost: it goes to the caller, to the failed jobs
+where the connection names a store, or to the log.
 """
 
+import logging
+import threading
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import msgspec
+from msgspec import Struct
 
 from packhorse.current import choose, unchoose
 from packhorse.driver.message import Delivery, Message
 from packhorse.driver.outcome import Dead, Retry
-from packhorse.errors import PackhorseError, UnknownJob, Unsupported
+from packhorse.errors import InvalidPayload, PackhorseError, UnknownJob, Unsupported
+from packhorse.graveyard import StoreGraveyard
 from packhorse.options import NOTHING
 from packhorse.registry import find
 from packhorse.wire.seal import open_envelope
+from packhorse.worker import closing
 from packhorse.worker.attempt import Bury, Ending
 from packhorse.worker.closing import Settlement, close
 from packhorse.worker.courier import Courier
@@ -28,51 +36,114 @@ if TYPE_CHECKING:
     from packhorse.app import Packhorse
     from packhorse.connection import Connection
 
+WORKER = "inline"
+"""What contexts and events call the worker."""
+
+_log = logging.getLogger("packhorse.inline")
+
+
+class _Ended(Struct, frozen=True):
+    """What one attempt came to: a result, the message for another, or an error for good."""
+
+    settlement: Settlement
+    result: object = None
+    again: Message | None = None
+    error: BaseException | None = None
+
 
 def run_inline(app: "Packhorse", connection: "Connection", message: Message) -> object:
-    """The result of a message's handler; raises what its last attempt raised.
+    """The result of a message's handler; raises what its last attempt raised. Repeats come at once.
 
     An `async def` job runs on an event loop of its own; in a thread whose loop is running it raises
     `Unsupported`. What the job dispatches goes through `app`.
     """
+    while (ended := _attempt(app, connection, message)).again is not None:
+        message = ended.again
+    try:
+        if follow := _bring(app, connection, ended.settlement):
+            connection.driver.send(follow)
+    finally:
+        if ended.error is not None:
+            raise ended.error
+    return ended.result
+
+
+class InlineRunner:
+    """What a driver that runs its messages itself runs them with; see `Runner` in the contract."""
+
+    def __init__(self, app: "Packhorse", connection: "Connection") -> None:
+        self._app = app
+        self._connection = connection
+
+    def run(self, message: Message, /, *, quiet: bool = False) -> Sequence[Message]:
+        """One attempt, and what is to run next."""
+        app, connection = self._app, self._connection
+        ended = _attempt(app, connection, message)
+        if ended.again is not None:
+            return [ended.again]
+        kept = ended.error is None or _keep(connection, ended.settlement)
+        if ended.error is None or (quiet and not _is_interrupt(ended.error)):
+            if not kept:
+                _tell(ended.settlement, ended.error)
+            return _bring(app, connection, ended.settlement)
+        try:
+            if follow := _bring(app, connection, ended.settlement):
+                connection.driver.send(follow)
+        finally:
+            raise ended.error
+
+    def bury(self, message: Message, reason: str, /) -> Sequence[Message]:
+        """Fails a message that will not run, and gives what follows that."""
+        app, connection = self._app, self._connection
+        site, delivery, verdict = _site(app, connection), _delivery(message), Bury(reason)
+        choose(app)
+        try:
+            execution = _execution(site, delivery)
+            execution.prepare()
+            settlement = close(execution, verdict)
+        except PackhorseError:
+            settlement = _unrun(site, delivery, verdict)
+        finally:
+            unchoose()
+        tell_settled(site, settlement)
+        if not _keep(connection, settlement):
+            _tell(settlement, _error(settlement))
+        return _bring(app, connection, settlement)
+
+
+def _attempt(app: "Packhorse", connection: "Connection", message: Message) -> _Ended:
     choose(app)
     try:
-        return _attempts(app, connection, message)
+        site = _site(app, connection)
+        settlement, result = _settle(site, message)
+        tell_settled(site, settlement)
     finally:
         unchoose()
+    outcome = settlement.outcome
+    again = None
+    if isinstance(outcome, Retry):
+        again = msgspec.structs.replace(message, body=outcome.body, delay=outcome.delay)
+    return _Ended(settlement, result, again, _error(settlement))
 
 
-def _attempts(app: "Packhorse", connection: "Connection", message: Message) -> object:
-    site = Site(
-        "inline",
-        app,
-        connection,
-        Policies(NOTHING),
-        connection.known_codecs(),
-        app.wiring.middleware,
-    )
-    while True:
-        execution = _execution(site, message)
-        verdict = execution.prepare()
-        if verdict is None:
-            tell_running(execution)
-            execution.started = time.monotonic()
-            ending = _run(execution)
-            execution.duration = time.monotonic() - execution.started
-            if isinstance(ending.error, KeyboardInterrupt):
-                raise ending.error  # whoever runs this here wants it to end
-            verdict = execution.conclude(ending)
-            tell_attempted(execution, ending)
-        settlement = close(execution, verdict)
-        tell_settled(site, settlement)
-        _bring(app, connection, settlement)
-        if isinstance(settlement.outcome, Retry):
-            message = msgspec.structs.replace(message, body=settlement.outcome.body)
-            continue
-        if isinstance(settlement.outcome, Dead):
-            assert isinstance(verdict, Bury)
-            raise verdict.error or PackhorseError(f"job {execution.envelope.job}: {verdict.reason}")
-        return execution.result
+def _settle(site: Site, message: Message) -> tuple[Settlement, object]:
+    """Runs a message once, and closes it; with the handler's result."""
+    delivery = _delivery(message)
+    try:
+        execution = _execution(site, delivery)
+    except (InvalidPayload, UnknownJob) as error:
+        return _unrun(site, delivery, Bury(str(error), error)), None
+    verdict = execution.prepare()
+    if verdict is None:
+        tell_running(execution)
+        execution.started = time.monotonic()
+        ending = _run(execution)
+        execution.duration = time.monotonic() - execution.started
+        verdict = execution.conclude(ending)
+        tell_attempted(execution, ending)
+        if _is_interrupt(ending.error):
+            verdict = Bury("interrupted", ending.error)
+    return close(execution, verdict), execution.result
 
 
 def _run(execution: Execution) -> Ending:
@@ -83,14 +154,13 @@ def _run(execution: Execution) -> Ending:
     return asyncio.run(execution.run_async())
 
 
-def _execution(site: Site, message: Message) -> Execution:
-    envelope = open_envelope(message.body)
+def _execution(site: Site, delivery: Delivery) -> Execution:
+    envelope = open_envelope(delivery.message.body)
     definition = find(envelope.job)
     if definition is None:
         raise UnknownJob(f"no registered job is called {envelope.job!r}; import its module first")
     if definition.is_async:
         _refuse_loop(envelope.job)
-    delivery = Delivery(message, uuid4().bytes, 1, time.time(), float("inf"))
     execution = Execution(site, delivery, envelope, definition)
     execution.open()
     if asks(execution):
@@ -98,16 +168,73 @@ def _execution(site: Site, message: Message) -> Execution:
     return execution
 
 
-def _bring(app: "Packhorse", connection: "Connection", settlement: Settlement) -> None:
-    """Sends and counts what follows, as a worker does."""
+def _unrun(site: Site, delivery: Delivery, verdict: Bury) -> Settlement:
+    """The settlement of what cannot run here, or will not."""
+    try:
+        envelope = open_envelope(delivery.message.body)
+    except InvalidPayload:
+        envelope = None
+    return closing.bury(delivery, envelope, verdict, site)
+
+
+def _bring(app: "Packhorse", connection: "Connection", settlement: Settlement) -> Sequence[Message]:
+    """Sends and counts what follows in other places, as a worker does; gives what follows here."""
     brings = settlement.brings
     if brings is None:
-        return
-    courier = Courier(app, connection, "inline")
+        return ()
+    courier = Courier(app, connection, WORKER)
     courier.before({settlement.outcome.delivery.token: brings})
-    if brings.follow:
-        connection.driver.send(brings.follow)
     courier.after([brings])
+    return brings.follow
+
+
+def _keep(connection: "Connection", settlement: Settlement) -> bool:
+    """Puts a job that failed for good among the failed jobs, if the settings name a store for them."""
+    outcome = settlement.outcome
+    if connection.settings.store is None or not isinstance(outcome, Dead):
+        return False
+    graves = StoreGraveyard(connection.store, connection.driver, connection.name)
+    try:
+        graves.bury([(outcome.delivery, outcome.record)], WORKER)
+    except PackhorseError:
+        id = outcome.delivery.message.id
+        _log.exception("job %s %s: the store did not take the failed job", settlement.job, id)
+        return False
+    return True
+
+
+def _tell(settlement: Settlement, error: BaseException | None) -> None:
+    id = settlement.outcome.delivery.message.id
+    _log.error("job %s %s failed for good", settlement.job, id, exc_info=error)
+
+
+def _error(settlement: Settlement) -> BaseException | None:
+    """What a job that failed for good raised."""
+    verdict = settlement.verdict
+    if not isinstance(verdict, Bury):
+        return None
+    return verdict.error or PackhorseError(f"job {settlement.job}: {verdict.reason}")
+
+
+def _is_interrupt(error: BaseException | None) -> bool:
+    """Whether somebody pressed Ctrl-C, and wants all of it to end."""
+    here = threading.current_thread()
+    return isinstance(error, KeyboardInterrupt) and here is threading.main_thread()
+
+
+def _site(app: "Packhorse", connection: "Connection") -> Site:
+    return Site(
+        WORKER,
+        app,
+        connection,
+        Policies(NOTHING),
+        connection.known_codecs(),
+        app.wiring.middleware,
+    )
+
+
+def _delivery(message: Message) -> Delivery:
+    return Delivery(message, uuid4().bytes, 1, time.time(), float("inf"))
 
 
 def _refuse_loop(job: str) -> None:

@@ -56,7 +56,7 @@ def show(setup: Setup, id: UUID, as_json: bool) -> int:
     if as_json:
         print_json(facts(one))
     else:
-        story(one, app.known_codecs())
+        story(one, app.formats.known_codecs())
     return 0
 
 

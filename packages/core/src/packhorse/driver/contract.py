@@ -8,7 +8,7 @@ one call is one round trip where the broker allows it.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
+from typing import Literal, Protocol
 
 from msgspec import Struct, field
 
@@ -61,8 +61,25 @@ def _no_peer(name: str) -> "Driver":
     raise LookupError(name)
 
 
-def _no_runner(message: Message) -> None:
-    raise LookupError(message.id)
+class Runner(Protocol):
+    """Runs messages in this process, by the whole attempt path; for drivers that run what they are sent.
+
+    Both verbs give what is to run next, each after its `delay`: the same message again (the same
+    id), or what follows it.
+    """
+
+    def run(self, message: Message, /, *, quiet: bool = False) -> Sequence[Message]:
+        """One attempt, here and now. Of a job that failed for good it raises the error; with `quiet`
+        it logs it, unless a store keeps it among the failed jobs."""
+        ...
+
+    def bury(self, message: Message, reason: str, /) -> Sequence[Message]:
+        """Fails a message that will not run."""
+        ...
+
+
+def _no_runner() -> Runner:
+    raise LookupError("there is no app to run messages in")
 
 
 def _no_listener(event: Event) -> None:
@@ -77,8 +94,7 @@ class DriverSetup(Struct, frozen=True, kw_only=True):
     options     settings of the connection beside the core's own (`Url.options` of the driver's
                 `open` has them together with the URL's query)
     peer        gives the driver of another configured connection, by name
-    run         runs a message here and now, through the whole attempt path; raises what the job's
-                last attempt raised
+    runner      gives what runs messages in this process, for a driver that runs what it is sent
     notify      takes the rare event that only a driver can know of, after the fact
     clock       this process's clocks
     """
@@ -87,7 +103,7 @@ class DriverSetup(Struct, frozen=True, kw_only=True):
     lease: float = 30.0
     options: Mapping[str, object] = field(default_factory=dict)
     peer: Callable[[str], "Driver"] = _no_peer
-    run: Callable[[Message], None] = _no_runner
+    runner: Callable[[], Runner] = _no_runner
     notify: Callable[[Event], None] = _no_listener
     clock: Clock = SYSTEM_CLOCK
 
@@ -173,4 +189,5 @@ __all__ = [
     "Consumer",
     "Driver",
     "DriverSetup",
+    "Runner",
 ]

@@ -1,9 +1,10 @@
 """`sync://`: runs each message at once, in the thread that sends it; there is no broker.
 
-Delays are ignored: a job that is to run later runs now. What a job's last attempt raises goes to
-whoever sent it, and what was to be sent after that one is not run.
+Delays are ignored: a job that is to run later runs now, and so does a repeat. What a job's last
+attempt raises goes to whoever sent it, and what was to be sent after that one is not run.
 """
 
+from collections import deque
 from collections.abc import Sequence
 from typing import NoReturn, Self
 
@@ -15,13 +16,13 @@ from packhorse.errors import ConfigError
 
 
 class SyncDriver(Driver):
-    """Sends a message by running it through `DriverSetup.run`."""
+    """Sends a message by running it."""
 
-    capabilities = Capabilities(follow="before", known_ids=False)
+    capabilities = Capabilities(known_ids=False)
 
     def __init__(self, setup: DriverSetup) -> None:
         self._connection = setup.connection
-        self._run = setup.run
+        self._runner = setup.runner()
 
     @classmethod
     def open(cls, url: Url, setup: DriverSetup) -> Self:
@@ -33,7 +34,9 @@ class SyncDriver(Driver):
         limits.check(messages, self.capabilities, self._connection)
         sent = []
         for message in messages:
-            self._run(message)
+            line = deque([message])
+            while line:
+                line.extend(self._runner.run(line.popleft()))
             sent.append(Sent(message.id, "stored"))
         return sent
 

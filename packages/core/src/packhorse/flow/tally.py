@@ -161,7 +161,7 @@ class Tally:
             (value,) = self.store.read([ledger.batch_key(id)])
             if not isinstance(value, bytes):
                 return None
-            known = self.app.known_codecs()
+            known = self.app.formats.known_codecs()
             found = self._plans[id] = open_body(open_envelope(value), known, Plan)
         return found
 
@@ -237,7 +237,7 @@ class Tally:
 
     def _portion(self, connection: str, key: str) -> tuple[Raw, ...]:
         (value,) = self.app.connection(connection).store.read([key])
-        return read_portion(value, self.app.known_codecs())
+        return read_portion(value, self.app.formats.known_codecs())
 
     def _of(self, id: UUID) -> Membership:
         return Membership(id, self.connection.name)

@@ -14,7 +14,7 @@ from packhorse.driver.abilities import (
     Pauses,
     Rescues,
 )
-from packhorse.driver.contract import Capabilities, Consumer, Driver, DriverSetup
+from packhorse.driver.contract import Capabilities, Consumer, Driver, DriverSetup, Runner
 from packhorse.driver.message import (
     CANCELLED,
     CEILING,
@@ -135,6 +135,7 @@ __all__ = [
     "Reserved",
     "Retry",
     "Return",
+    "Runner",
     "Sent",
     "Serializer",
     "SerializerSpec",

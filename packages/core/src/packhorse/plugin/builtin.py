@@ -9,6 +9,8 @@ def packhorse_drivers() -> list[DriverSpec]:
     return [
         DriverSpec("memory", "packhorse.driver.memory:MemoryDriver"),
         DriverSpec("sync", "packhorse.driver.sync:SyncDriver"),
+        DriverSpec("deferred", "packhorse.driver.deferred:DeferredDriver"),
+        DriverSpec("background", "packhorse.driver.background:BackgroundDriver"),
         DriverSpec("null", "packhorse.driver.null:NullDriver"),
         DriverSpec("failover", "packhorse.driver.failover:FailoverDriver"),
     ]

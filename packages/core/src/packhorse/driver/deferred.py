@@ -1,0 +1,95 @@
+"""`deferred://`: what is sent runs after the response of the request it was sent in, or at a block's end.
+
+Outside of both it runs at once, in the thread that sends it. A message with a delay, one that is to
+be repeated after one, and whatever would block an event loop, goes to a thread of this process, as
+with `background://`.
+"""
+
+import logging
+import sys
+from collections import deque
+from collections.abc import Sequence
+from typing import NoReturn, Self
+
+from packhorse.driver import limits
+from packhorse.driver.contract import Capabilities, Driver, DriverSetup
+from packhorse.driver.crew import Crew
+from packhorse.driver.message import Counts, Message, Sent
+from packhorse.driver.url import Url
+from packhorse.driver.waiting import here
+from packhorse.errors import ConfigError
+
+_log = logging.getLogger("packhorse.inline")
+
+
+class DeferredDriver(Driver):
+    """Lets messages wait for the end of what they are sent in."""
+
+    capabilities = Capabilities(known_ids=False)
+
+    def __init__(self, setup: DriverSetup) -> None:
+        self._connection = setup.connection
+        self._runner = setup.runner()
+        self._crew = Crew(setup)
+
+    @classmethod
+    def open(cls, url: Url, setup: DriverSetup) -> Self:
+        url.expect([])
+        return cls(setup)
+
+    def send(self, messages: Sequence[Message]) -> list[Sent]:
+        limits.check(messages, self.capabilities, self._connection)
+        waiting = here()
+        if waiting is None or not waiting.take(self, messages):
+            for message in messages:
+                self.run(message)
+        return [Sent(message.id, "stored") for message in messages]
+
+    def run(self, message: Message) -> None:
+        """Runs a message and what follows it, but for what comes later."""
+        if message.delay or _on_event_loop():
+            self._crew.put([message])
+            return
+        line = deque([message])
+        while line:
+            one = line.popleft()
+            try:
+                after = self._runner.run(one, quiet=True)
+            except Exception:  # what a job raises never comes here
+                _log.exception("message %s on %r could not be run", one.id, one.queue)
+                continue
+            line.extend(each for each in after if not each.delay)
+            later = [each for each in after if each.delay]
+            self._crew.put(
+                [each for each in later if each.id != one.id],
+                [each for each in later if each.id == one.id],
+            )
+
+    def bury(self, message: Message) -> None:
+        """Keeps a message that will not run among the failed jobs, or tells of it in the log."""
+        for one in self._runner.bury(message, "interrupted before it was to start"):
+            self._crew.put([one])
+
+    def consumer(self, worker: str) -> NoReturn:
+        """Raises `ConfigError`: a worker would wait for ever."""
+        raise ConfigError(
+            f"connection {self._connection!r} runs its jobs in the processes that dispatch them "
+            "(deferred://), so there is nothing to work on; name another connection"
+        )
+
+    def counts(self, queue: str, cap: int = 10_000) -> Counts:
+        """What waits for a delay in this process; what waits for a response is the response's."""
+        return self._crew.counts(queue, cap)
+
+    def after_fork(self) -> None:
+        self._crew.after_fork()
+
+    def close(self) -> None:
+        """Runs what waits for a delay, as at the end of the process."""
+        self._crew.finish()
+
+
+def _on_event_loop() -> bool:
+    """Whether an event loop runs in this thread; where asyncio was never imported, none does."""
+    asyncio = sys.modules.get("asyncio")
+    return asyncio is not None and asyncio._get_running_loop() is not None
