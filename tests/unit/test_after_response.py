@@ -70,7 +70,7 @@ class Page:
         await send({"type": "end"})
 
 
-def test_asgi_runs_them_after_the_response_and_off_the_loop() -> None:
+def test_e4_asgi_runs_them_after_the_response_and_off_the_loop() -> None:
     with carry(request="r1"):
         page = Page(lambda: note.dispatch("a"), lambda: note_async.dispatch("b"))
         asyncio.run(respond(DeferringASGI(page)))
@@ -197,7 +197,7 @@ class Parts:
         note.dispatch("closed")
 
 
-def test_wsgi_runs_them_when_the_server_closes_the_response() -> None:
+def test_e4_wsgi_runs_them_when_the_server_closes_the_response() -> None:
     def page(environ: Any, start_response: Any) -> Iterable[bytes]:
         note.dispatch("called")
         start_response("200 OK", [])

@@ -5,7 +5,17 @@ from typing import Any
 
 import pytest
 
-from packhorse import Job, JobDefinitionError, JobHandle, Packhorse, Pending, events, job
+from packhorse import (
+    Job,
+    JobDefinitionError,
+    JobHandle,
+    Packhorse,
+    Pending,
+    batch,
+    chain,
+    events,
+    job,
+)
 from packhorse.testing import Recorder
 
 asked: list[object] = []
@@ -125,6 +135,17 @@ def test_subclasses_inherit_it(app: Packhorse) -> None:
             return ""
 
     assert Nightly("a.part").dispatch().vetoed
+
+
+def test_chains_and_batches_do_without_those_that_say_no(app: Packhorse) -> None:
+    heard = Recorder()
+    app.on(events.JobVetoed)(heard)
+    handle = chain(Import("a.part"), Import("b"), Import("c.part")).dispatch()
+    assert handle.length == 1
+    assert app.queue("imports").size() == 1
+    assert chain(Import("a.part")).dispatch().skipped
+    assert batch([Import("a.part"), Import("b"), [Import("c.part")]]).dispatch().total == 1
+    assert [event.queue for event in heard.of(events.JobVetoed)] == ["imports"] * 5
 
 
 @pytest.mark.parametrize("answer", ["no", 0, send.bind(2)])

@@ -75,7 +75,7 @@ def test_any_base_class_will_do() -> None:
         assert place(Export().dispatch()) == ("main", "slow")
 
 
-def test_what_is_said_nearer_wins_over_a_route() -> None:
+def test_e7_what_is_said_nearer_wins_over_a_route() -> None:
     """`using`, the job's keyword and the queue that is pushed to; then the route, then the connection's."""
     with an_app() as app:
         app.route(Job, queue="routed", connection="cloud")

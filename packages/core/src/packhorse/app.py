@@ -259,9 +259,9 @@ class Packhorse:
     ) -> None:
         """Says where jobs go that name no queue or no connection: for a job, or a base class of some.
 
-        The nearest base class wins, and both win over the settings' `[routes]` for many jobs. Call
-        it at start-up, before anything is dispatched. Raises `ConfigError` for a connection that
-        does not exist.
+        The job itself wins over base classes, of these the nearest; queue and connection are looked
+        up apart. Call it at start-up, before anything is dispatched. Raises `ConfigError` for a
+        connection that does not exist.
         """
         if connection is not None:
             self.connection(connection)

@@ -42,7 +42,7 @@ def push(
     one = prepared(wanted)
     on = app.connection_of(one or wanted, connection)
     if one is None:
-        return _vetoed(app, wanted, on, queue)
+        return vetoed(app, wanted, on, queue)
     return send(app, on, [message_for(one, on, queue=queue)], [one.definition.name])[0]
 
 
@@ -62,7 +62,7 @@ def push_many(
         one = prepared(wanted)
         on = app.connection_of(one or wanted, connection)
         if one is None:
-            handles[place] = _vetoed(app, wanted, on, queue)
+            handles[place] = vetoed(app, wanted, on, queue)
             continue
         _, places, messages, names = groups.setdefault(on.name, (on, [], [], []))
         messages.append(message_for(one, on, queue=queue, validate=validate))
@@ -87,9 +87,10 @@ def send(
     ]
 
 
-def _vetoed(
+def vetoed(
     app: "Packhorse", job: "Pending[Any]", connection: "Connection", queue: str | None
 ) -> JobHandle:
+    """The handle of a job that is not pushed because it said no; tells the event."""
     name = job.definition.name
     to = connection.queue_of(job.definition, said(job, "queue") if queue is None else queue)
     handle = JobHandle(connection, new_id(), name, to, vetoed=True)

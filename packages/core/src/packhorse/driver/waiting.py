@@ -5,21 +5,11 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol
+from typing import TYPE_CHECKING
 
-from packhorse.driver.message import Message
-
-
-class Origin(Protocol):
-    """The driver that a message was sent to."""
-
-    def run(self, message: Message) -> None:
-        """Runs it and what follows it; raises nothing that a job raises."""
-        ...
-
-    def bury(self, message: Message) -> None:
-        """Fails one that will not run."""
-        ...
+if TYPE_CHECKING:
+    from packhorse.driver.deferred import DeferredDriver
+    from packhorse.driver.message import Message
 
 
 class Waiting:
@@ -27,7 +17,7 @@ class Waiting:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._line: deque[tuple[Origin, Message]] = deque()
+        self._line: deque[tuple[DeferredDriver, Message]] = deque()
         self._over = False
 
     @contextmanager
@@ -39,7 +29,7 @@ class Waiting:
         finally:
             _waiting.reset(token)
 
-    def take(self, driver: Origin, messages: Sequence[Message]) -> bool:
+    def take(self, driver: "DeferredDriver", messages: "Sequence[Message]") -> bool:
         """Takes messages; False if the end is over."""
         with self._lock:
             if not self._over:

@@ -12,6 +12,7 @@ from msgspec import UNSET, Raw
 from packhorse.dispatch import options_of, prepared, said, travelling, unique_of
 from packhorse.driver.message import Message
 from packhorse.errors import InvalidPayload, PayloadTooLarge
+from packhorse.sending import vetoed
 from packhorse.wire.envelope import Body
 from packhorse.wire.flow import Cause, Chain, Link, Membership, Portion
 from packhorse.wire.seal import embed, open_body, open_envelope, seal
@@ -40,8 +41,14 @@ def links_for(
     `connection` and `queue` hold where a job names none. Raises `InvalidPayload` for arguments that
     do not fit.
     """
-    ready = (prepared(job) for job in jobs)
-    return [_link(job, app, connection, queue) for job in ready if job is not None]
+    links = []
+    for job in jobs:
+        one = prepared(job)
+        if one is None:
+            vetoed(app, job, app.connection_of(job, connection), queue)
+        else:
+            links.append(_link(one, app, connection, queue))
+    return links
 
 
 def _link(

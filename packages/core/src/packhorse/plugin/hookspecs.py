@@ -165,7 +165,8 @@ def packhorse_dispatching() -> Sequence[DispatchingSpec]:  # type: ignore[empty-
     """Returns generator functions that go round every push.
 
     Each gets the list of `Push`es that are about to be sent, in the thread that dispatches; they
-    are sent where it yields, and what it raises before that stops them. Lower `order` comes first;
+    are sent where it yields, and what it raises before that stops them. What a worker sends while
+    it settles passes by: the next link of a chain, a batch's callbacks. Lower `order` comes first;
     equal ones are sorted by plugin and name.
 
         from packhorse.plugin import DispatchingSpec, hookimpl
