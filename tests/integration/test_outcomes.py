@@ -140,7 +140,7 @@ def the_failed(app: Packhorse, id: UUID) -> FailedJob:
     return found
 
 
-def waits(app: Packhorse, handle: JobHandle, failed: int = 0) -> None:
+def waits(app: Packhorse, handle: JobHandle[object], failed: int = 0) -> None:
     """The message waits out a delay, with this many failures banked and no delivery counted."""
     counts = app.queue().counts()
     assert (counts.ready, counts.delayed, counts.reserved) == (0, 1, 0)

@@ -80,7 +80,7 @@ def looked_into(app: Packhorse, id: UUID) -> None:
     assert_type(queue.oldest_age(), float | None)
     assert_type(queue.jobs("delayed", limit=5), list[QueuedJob])
     assert_type(queue.get(id), QueuedJob | None)
-    assert_type(queue.push_raw("shop.tidy", {"a": 1}), JobHandle)
+    assert_type(queue.push_raw("shop.tidy", {"a": 1}), JobHandle[object])
     assert_type(queue.is_paused(), bool)
     assert_type(app.failed.list(), list[FailedJob])
     assert_type(app.failed.get(id), FailedJob | None)
@@ -98,7 +98,7 @@ def worked(app: Packhorse) -> None:
     app.worker(concurency=2)  # type: ignore[call-arg]
 
 
-def traced(handle: JobHandle) -> None:
+def traced(handle: JobHandle[object]) -> None:
     assert_type(handle.id, UUID)
     assert_type(handle.cancel(), bool)
     assert_type(handle.vetoed, bool)

@@ -68,17 +68,17 @@ def made() -> None:
 
 def sent(app: Packhorse) -> None:
     one = Resize("a.png")
-    assert_type(one.dispatch(), JobHandle)
+    assert_type(one.dispatch(), JobHandle[object])
     assert_type(one.using(delay=60), Pending[object])
-    assert_type(one.using(delay=60).dispatch(), JobHandle)
+    assert_type(one.using(delay=60).dispatch(), JobHandle[object])
     assert_type(one.dispatch_sync(), object)
-    assert_type(app.dispatch(one), JobHandle)
-    assert_type(app.queue("low").push(one), JobHandle)
+    assert_type(app.dispatch(one), JobHandle[object])
+    assert_type(app.queue("low").push(one), JobHandle[object])
     jobs: list[Job | Pending[object]] = [one, Named("a", 1), one.using(tries=1)]
-    assert_type(app.push_many(jobs), list[JobHandle])
+    assert_type(app.push_many(jobs), list[JobHandle[object]])
     one.using(quue="low")  # type: ignore[call-arg]
     one.using(tries=None)  # type: ignore[arg-type]
 
 
 async def sent_from_a_loop() -> None:
-    assert_type(await Resize("a.png").dispatch_async(), JobHandle)
+    assert_type(await Resize("a.png").dispatch_async(), JobHandle[object])

@@ -63,15 +63,15 @@ async def awaited() -> None:
     assert_type(await later(1), str)
     assert_type(await later_chosen(1), str)
     assert_type(await later_asking(1, b=True), str)
-    assert_type(await plain.dispatch_async(1), JobHandle)
-    assert_type(await later_asking.dispatch_async(1, b=True), JobHandle)
+    assert_type(await plain.dispatch_async(1), JobHandle[float])
+    assert_type(await later_asking.dispatch_async(1, b=True), JobHandle[str])
     await later.dispatch_async("1")  # type: ignore[arg-type]
 
 
 def dispatched() -> None:
-    assert_type(plain.dispatch(1), JobHandle)
-    assert_type(plain.dispatch(1, b="y"), JobHandle)
-    assert_type(later_asking.dispatch(1, b=True), JobHandle)
+    assert_type(plain.dispatch(1), JobHandle[float])
+    assert_type(plain.dispatch(1, b="y"), JobHandle[float])
+    assert_type(later_asking.dispatch(1, b=True), JobHandle[str])
     plain.dispatch()  # type: ignore[call-arg]
     plain.dispatch("1")  # type: ignore[arg-type]
     plain.dispatch(1, 2)  # type: ignore[arg-type]
@@ -96,19 +96,19 @@ def values(app: Packhorse) -> None:
     assert_type(plain.bind(1), Pending[float])
     assert_type(later.bind(1), Pending[str])
     assert_type(later_asking.bind(1).using(queue="low"), Pending[str])
-    assert_type(plain.bind(1).dispatch(), JobHandle)
+    assert_type(plain.bind(1).dispatch(), JobHandle[float])
     assert_type(later.bind(1).dispatch_sync(), str)
     plain.bind("1")  # type: ignore[arg-type]
     mixed: list[Pending[object]] = [plain.bind(1), later.bind(1), nothing.bind()]
-    assert_type(app.queue().push_many(mixed), list[JobHandle])
-    assert_type(app.queue("low").later(60, plain.bind(1)), JobHandle)
+    assert_type(app.queue().push_many(mixed), list[JobHandle[object]])
+    assert_type(app.queue("low").later(60, plain.bind(1)), JobHandle[float])
     app.dispatch(plain)  # type: ignore[arg-type]
     app.queue().push(5)  # type: ignore[arg-type]
 
 
 def overridden() -> None:
     low = plain.using(queue="low", delay=60, tries=1, tags=["vip"])
-    assert_type(low.dispatch(1), JobHandle)
+    assert_type(low.dispatch(1), JobHandle[float])
     assert_type(low.dispatch_sync(1), float)
     assert_type(later.using(tries=2).dispatch_sync(1), str)
     low.dispatch("1")  # type: ignore[arg-type]

@@ -34,7 +34,7 @@ def test_its_annotated_names_are_the_payload() -> None:
         def handle(self) -> None: ...
 
     one = Resize("a.png", width=5)
-    assert bytes(definition(Resize).encode(one)) == b'{"path":"a.png","width":5}'  # type: ignore[arg-type]
+    assert bytes(definition(Resize).encode(one)) == b'{"path":"a.png","width":5}'
     assert definition(Resize).options.queue == "media"
     assert one == Resize(path="a.png", width=5)
     assert repr(one).endswith("Resize(path='a.png', width=5)")
@@ -159,7 +159,7 @@ def test_a_forward_reference_is_resolved_when_it_is_there() -> None:
 
     made = Refers(5)
     with pytest.raises(JobDefinitionError, match="job refers: an annotation needs 'ToCome'"):
-        definition(Refers).encode(made)  # type: ignore[arg-type]
+        definition(Refers).encode(made)
 
 
 def test_constants_and_helpers_may_be_there() -> None:

@@ -33,8 +33,9 @@ GOOD: dict[str, Any] = {
     "max_losses": 0,
     "at_most_once": False,
     "middleware": [],
+    "keep_result": 3600,
 }
-NOT_YET = ("isolate", "keep_result", "after_commit")
+NOT_YET = ("isolate", "after_commit")
 
 
 def test_every_option_is_tried_here_and_has_a_type_for_type_checkers() -> None:
@@ -56,7 +57,7 @@ def test_nobody_said_anything() -> None:
 def test_what_is_not_there_yet_is_refused_and_not_ignored(name: str) -> None:
     with pytest.raises(Unsupported, match=rf"^job j: .*\({name}=…\) is not available yet$"):
         check("job j", {name: 1})
-    check("job j", {name: 0 if name == "keep_result" else False})
+    check("job j", {name: False})
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,7 @@ def test_what_it_raises_is_the_callers_and_nothing_is_pushed(app: Packhorse) -> 
 
 
 def test_a_function_has_one_too(app: Packhorse) -> None:
-    def state(handle: JobHandle) -> tuple[str, bool]:
+    def state(handle: JobHandle[object]) -> tuple[str, bool]:
         return handle.queue, handle.vetoed
 
     assert state(send.dispatch(2)) == ("mail", False)

@@ -16,7 +16,7 @@ def an_app(**routes: Mapping[str, str]) -> Packhorse:
     return Packhorse(config={"default": "main", "connections": CONNECTIONS, "routes": routes})
 
 
-def place(handle: JobHandle) -> tuple[str, str]:
+def place(handle: JobHandle[object]) -> tuple[str, str]:
     return handle.connection, handle.queue
 
 

@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
+from uuid import UUID
 
 from msgspec import UNSET
 
@@ -16,9 +17,9 @@ from packhorse.errors import ConfigError
 from packhorse.events.bus import Bus, Listener
 from packhorse.formats import Formats
 from packhorse.handle import JobHandle
-from packhorse.job import Job, pending
+from packhorse.job import pending
 from packhorse.lazy import lazy
-from packhorse.pending import Pending
+from packhorse.pending import Dispatchable, Pending
 from packhorse.queue import Queue
 from packhorse.routes import Route, Routes
 from packhorse.sending import push, push_many, send
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from packhorse.worker.worker import Worker
 
 E = TypeVar("E", bound=events.Event)
+R = TypeVar("R")
 
 
 class Packhorse:
@@ -126,20 +128,20 @@ class Packhorse:
         on = self.connection(connection)
         return Queue(self, on, name or on.settings.queue)
 
-    def dispatch(self, job: "Job | Pending[Any]") -> JobHandle:
+    def dispatch(self, job: Dispatchable[R]) -> JobHandle[R]:
         """Pushes a job where it says; when this returns, the broker has it.
 
         Raises `InvalidPayload` for arguments that do not fit, `PayloadTooLarge`, `ConnectionLost`.
         """
         return self.push(job)
 
-    async def dispatch_async(self, job: "Job | Pending[Any]") -> JobHandle:
+    async def dispatch_async(self, job: Dispatchable[R]) -> JobHandle[R]:
         """`dispatch` in a helper thread, so that the event loop is not blocked."""
         import asyncio
 
         return await asyncio.to_thread(self.dispatch, job)
 
-    def dispatch_sync(self, job: "Job | Pending[Any]") -> object:
+    def dispatch_sync(self, job: Dispatchable[R]) -> R:
         """Runs a job here and now through the whole attempt path and gives its result.
 
         Retries follow at once, whatever their backoff. Raises what the last attempt raised.
@@ -147,26 +149,29 @@ class Packhorse:
         from packhorse.inline import run_inline
 
         one = pending(job)
+        if said(one, "keep_result"):
+            one = one.using(keep_result=0)  # the caller gets it
         connection = self.connection_of(one)
-        return run_inline(self, connection, message_for(one, connection))
+        result: Any = run_inline(self, connection, message_for(one, connection))
+        return result  # type: ignore[no-any-return]
 
     def push(
         self,
-        job: "Job | Pending[Any]",
+        job: Dispatchable[R],
         connection: Connection | None = None,
         queue: str | None = None,
-    ) -> JobHandle:
+    ) -> JobHandle[R]:
         """Pushes a job; `connection` and `queue` win over what it says."""
         return push(self, job, connection, queue)
 
     def push_many(
         self,
-        jobs: "Iterable[Job | Pending[Any]]",
+        jobs: Iterable[Dispatchable[R]],
         connection: Connection | None = None,
         queue: str | None = None,
         *,
         validate: bool = True,
-    ) -> list[JobHandle]:
+    ) -> list[JobHandle[R]]:
         """Pushes jobs in few round trips, in their order; `connection` and `queue` win over what the
         jobs say."""
         return push_many(self, jobs, connection, queue, validate=validate)
@@ -178,10 +183,14 @@ class Packhorse:
         connection: Connection,
         queue: str,
         delay: float = 0.0,
-    ) -> JobHandle:
+    ) -> JobHandle[object]:
         """Pushes a job by name; see `Queue.push_raw`."""
         message = raw_message(name, payload, connection, queue, delay)
         return self.send(connection, [message], [name])[0]
+
+    def handle(self, id: UUID | str, connection: str | None = None) -> JobHandle[object]:
+        """The handle of a job of which only the id is known, on one connection."""
+        return JobHandle(self.connection(connection), id if isinstance(id, UUID) else UUID(id))
 
     def on(self, event: type[E]) -> Callable[[Listener[E]], Listener[E]]:
         """Registers a listener: `@app.on(JobFailed)`; it hears that event class and its subclasses."""
@@ -278,7 +287,7 @@ class Packhorse:
 
     def send(
         self, connection: Connection, messages: list[Message], names: list[str]
-    ) -> list[JobHandle]:
+    ) -> list[JobHandle[object]]:
         """Sends messages of the jobs of these names to one connection, in one round trip."""
         return send(self, connection, messages, names)
 

@@ -13,8 +13,8 @@ import msgspec
 from msgspec import Raw
 
 from packhorse.context import JobContext, decoded
-from packhorse.definition import has_nan
 from packhorse.errors import InvalidPayload
+from packhorse.payload import has_nan
 from packhorse.wire.serializer import JSON
 from packhorse.wire.types import decode_custom
 

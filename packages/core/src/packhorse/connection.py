@@ -1,7 +1,7 @@
 """A connection: one configured driver, with its store and codecs, opened when it is first used."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import UNSET, Raw, UnsetType
@@ -55,8 +55,12 @@ class Connection:
         if self._store is None:
             with self._lock:
                 if self._store is None:
-                    self._store = self._open_store()
+                    self._store = self._store_opener()()
         return self._store
+
+    def require_store(self) -> None:
+        """Raises `StoreRequired` if there is no store; opens none."""
+        self._store_opener()
 
     def able(self, ability: type[A], what: str) -> A:
         """The driver as one that has an ability; raises `Unsupported` if it lacks it."""
@@ -136,10 +140,12 @@ class Connection:
 
         return InlineRunner(self._app, self)
 
-    def _open_store(self) -> Store:
+    def _store_opener(self) -> Callable[[], Store]:
         companion = self.settings.store
         if companion is not None and "://" not in companion:
-            return self._app.connection(companion).store
+            other = self._app.connection(companion)
+            other.require_store()
+            return lambda: other.store
         url = self.url if companion is None else Url.parse(companion)
         open_store = self._app.wiring.store(url.scheme)
         if open_store is None:
@@ -147,7 +153,7 @@ class Connection:
                 f"connection {self.name!r}: {url.scheme}:// brings no store; name a companion in its "
                 'settings, for example store = "sqlite:///packhorse.db"'
             )
-        return open_store(url, self._setup())
+        return lambda: open_store(url, self._setup())
 
     def __repr__(self) -> str:
         return f"<connection {self.name} {self.url}>"

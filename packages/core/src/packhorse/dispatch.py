@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from packhorse.definition import has_nan
 from packhorse.driver.message import Message, Unique
 from packhorse.errors import InvalidPayload, JobDefinitionError, PayloadTooLarge
 from packhorse.ids import new_id
 from packhorse.options import NOTHING, RUN, OptionSet, check, moment
+from packhorse.payload import has_nan
 from packhorse.pending import Pending
 from packhorse.wire.envelope import Body
 from packhorse.wire.seal import embed, seal
@@ -27,6 +27,14 @@ def said(pending: Pending[Any], name: str) -> Any:
     """What is said of an option: by `using`, a method of the job or its keyword; UNSET if nothing."""
     over = getattr(pending.overrides, name)
     return pending.definition.option(name, pending.arguments) if over is UNSET else over
+
+
+def keeps_result(pending: Pending[Any], connection: "Connection") -> bool:
+    """Whether the job's end is kept; raises `StoreRequired` if there is no store for that."""
+    if not said(pending, "keep_result"):
+        return False
+    connection.require_store()
+    return True
 
 
 def prepared(pending: Pending[Any]) -> Pending[Any] | None:

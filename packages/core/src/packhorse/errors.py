@@ -15,11 +15,18 @@ PackhorseError
 ├── JobTimedOut            a handler ran longer than its job allows
 ├── MaxAttemptsExceeded    a job is out of tries, or its time for retries is over
 ├── LeaseLost              a delivery belongs to another worker by now
-└── JobCancelled           a job was cancelled before or while it ran
+├── JobCancelled           a job was cancelled before or while it ran
+├── JobFailedError         the job whose result was waited for has failed for good
+└── NoResult               no result is kept of a job
 
 A message says what happened, to which job, queue, file or setting, and what to do next. A driver
 raises these and never lets an exception of its client library through; it chains it as the cause.
 """
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from packhorse.wire.envelope import Failure
 
 
 class PackhorseError(Exception):
@@ -83,4 +90,25 @@ class LeaseLost(PackhorseError):
 
 
 class JobCancelled(PackhorseError):
-    """A job was cancelled before or while it ran."""
+    """A job was cancelled before or while it ran.
+
+    Raised where its result is waited for, also for one that was dropped because its `expires` was
+    over or a newer one took its place. A job may raise it itself once it is told.
+    """
+
+
+class JobFailedError(PackhorseError):
+    """The job whose result was waited for has failed for good.
+
+    `failure` is the last attempt's, None if there was none; its traceback is chained as the cause.
+    Of a sealed job neither is told in the message or chained, so that no log shows them.
+    """
+
+    def __init__(self, message: str, reason: str = "", failure: "Failure | None" = None) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.failure = failure
+
+
+class NoResult(PackhorseError):
+    """No result is kept of a job: nobody asked for it, its time is over, or the job was never there."""

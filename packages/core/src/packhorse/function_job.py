@@ -11,9 +11,10 @@ import msgspec
 from msgspec import Struct
 
 from packhorse.context import JobContext, detached, is_context
-from packhorse.definition import Definition, refuse_generator, unresolved
+from packhorse.definition import Definition, refuse_generator, returned
 from packhorse.errors import InvalidPayload, JobDefinitionError
 from packhorse.options import NOTHING, Options, OptionSet, check, merge
+from packhorse.payload import unresolved
 from packhorse.pending import Pending
 from packhorse.registry import default_name, register
 
@@ -52,14 +53,14 @@ class FunctionJob(Generic[P, C, R]):
             return typing.cast(C, self._function(context, *args, **kwargs))
         return typing.cast(C, self._function(*args, **kwargs))
 
-    def dispatch(self, *args: P.args, **kwargs: P.kwargs) -> "JobHandle":
+    def dispatch(self, *args: P.args, **kwargs: P.kwargs) -> "JobHandle[R]":
         """Pushes the job; when it returns, the broker has it.
 
         Raises `InvalidPayload` for arguments that do not fit, `ConnectionLost` if the broker is away.
         """
         return self.bind(*args, **kwargs).dispatch()
 
-    async def dispatch_async(self, *args: P.args, **kwargs: P.kwargs) -> "JobHandle":
+    async def dispatch_async(self, *args: P.args, **kwargs: P.kwargs) -> "JobHandle[R]":
         """`dispatch` off the event loop."""
         return await self.bind(*args, **kwargs).dispatch_async()
 
@@ -199,6 +200,7 @@ def _make(function: Callable[..., Any], options: dict[str, Any]) -> FunctionJob[
         arguments,
         _runner(function, parameters, wants_context, simple),
         is_async=inspect.iscoroutinefunction(function),
+        returns=lambda: returned(function, scope),
     )
     register(definition)
     return FunctionJob(

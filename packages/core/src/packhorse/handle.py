@@ -1,9 +1,11 @@
 """`JobHandle`: a job that was dispatched, seen from where it was dispatched."""
 
-from typing import TYPE_CHECKING, Literal
+import time
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 from uuid import UUID
 
 from packhorse.driver.abilities import Cancels, Lists
+from packhorse.errors import NoResult, Unsupported
 
 if TYPE_CHECKING:
     from packhorse.connection import Connection
@@ -11,22 +13,37 @@ if TYPE_CHECKING:
 HandleState = Literal["waiting", "delayed", "leased", "parked", "dead", "gone", "vetoed"]
 
 
-class JobHandle:
+R_co = TypeVar("R_co", covariant=True)
+
+FIRST_PAUSE, GROWTH, LONGEST_PAUSE = 0.02, 1.5, 0.5
+"""Seconds between two looks for a result: the first, by how much they grow, and the longest."""
+
+
+class JobHandle(Generic[R_co]):
     """Knows where a job went; asks the broker about it. May be used from any thread.
 
-    `vetoed` says that it went nowhere, because its `prepare_for_dispatch` said no.
+    `vetoed` says that it went nowhere, because its `prepare_for_dispatch` said no. `job` and `queue` are
+    "" if only the id was known. `keeps_result` is None where that is not known.
     """
 
-    __slots__ = ("_connection", "id", "job", "queue", "vetoed")
+    __slots__ = ("_connection", "id", "job", "keeps_result", "queue", "vetoed")
 
     def __init__(
-        self, connection: "Connection", id: UUID, job: str, queue: str, vetoed: bool = False
+        self,
+        connection: "Connection",
+        id: UUID,
+        job: str = "",
+        queue: str = "",
+        *,
+        vetoed: bool = False,
+        keeps_result: bool | None = None,
     ) -> None:
         self._connection = connection
         self.id = id
         self.job = job
         self.queue = queue
         self.vetoed = vetoed
+        self.keeps_result = keeps_result
 
     @property
     def connection(self) -> str:
@@ -52,6 +69,64 @@ class JobHandle:
             return False
         return self._connection.able(Cancels, "cancel a message").cancel([self.id])[0] != "gone"
 
+    def result(self, timeout: float | None = None) -> R_co:
+        """Waits for the job to be over, up to `timeout` seconds, and gives what its handler returned.
+
+        For jobs with `keep_result`; others raise `NoResult`. Raises `JobFailedError` if it has
+        failed for good, `JobCancelled` if it was cancelled or dropped, `TimeoutError`.
+        """
+        waiting = _Waiting(timeout)
+        while (found := self._look()) is None:
+            time.sleep(waiting.pause(self))
+        return found[0]
+
+    async def result_async(self, timeout: float | None = None) -> R_co:
+        """`result` off the event loop."""
+        import asyncio
+
+        waiting = _Waiting(timeout)
+        while (found := await asyncio.to_thread(self._look)) is None:
+            await asyncio.sleep(waiting.pause(self))
+        return found[0]
+
+    def _look(self) -> tuple[R_co] | None:
+        """The result, None if there is none yet."""
+        from packhorse.result import look, no_result
+
+        if self.vetoed:
+            raise NoResult(f"job {self.job} {self.id}: it was not pushed, so it has no result")
+        if self.keeps_result is False:
+            raise no_result(self.job, self.id)
+        found = look(self._connection, self.id, asked=self.keeps_result is True)
+        self.keeps_result = True
+        return found
+
     def __repr__(self) -> str:
         vetoed = ", vetoed" if self.vetoed else ""
         return f"<{self.job} {self.id} on {self._connection.name}/{self.queue}{vetoed}>"
+
+
+class _Waiting:
+    """How long to wait between two looks, and in all."""
+
+    def __init__(self, timeout: float | None) -> None:
+        self._timeout = timeout
+        self._end = None if timeout is None else time.monotonic() + timeout
+        self._pause = FIRST_PAUSE
+
+    def pause(self, handle: JobHandle[object]) -> float:
+        """Seconds until the next look; raises `TimeoutError` when the time is over."""
+        pause = self._pause
+        self._pause = min(pause * GROWTH, LONGEST_PAUSE)
+        if self._end is None:
+            return pause
+        left = self._end - time.monotonic()
+        if left <= 0:
+            try:
+                state = f"it is {handle.state()}"
+            except Unsupported:
+                state = "it is not over, or no worker has taken it yet"
+            raise TimeoutError(
+                f"job {handle.job} {handle.id}: no result in {self._timeout:g} s; {state}"
+            )
+        return min(pause, left)

@@ -2,19 +2,21 @@
 
 import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, Unpack, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, Unpack, dataclass_transform
 
 from msgspec import Struct
 
 from packhorse.context import is_context
-from packhorse.definition import Definition, refuse_generator
+from packhorse.definition import Definition, refuse_generator, returned
 from packhorse.errors import JobDefinitionError
 from packhorse.options import FIXED, NAMES, Options, check
-from packhorse.pending import Pending
+from packhorse.pending import Dispatchable, Pending
 from packhorse.registry import default_name, register
 
 if TYPE_CHECKING:
     from packhorse.handle import JobHandle
+
+R = TypeVar("R")
 
 _BY_METHOD = frozenset(NAMES - {"name", "aliases"}) | {"unique_id"}
 
@@ -70,14 +72,14 @@ class Job(_JobBase):
     fields are given by name only, so that one without a default may follow others.
     """
 
-    def dispatch(self) -> "JobHandle":
+    def dispatch(self) -> "JobHandle[object]":
         """Pushes the job; when it returns, the broker has it.
 
         Raises `InvalidPayload` for fields that do not fit, `ConnectionLost` if the broker is away.
         """
         return self._pending().dispatch()
 
-    async def dispatch_async(self) -> "JobHandle":
+    async def dispatch_async(self) -> "JobHandle[object]":
         """`dispatch` off the event loop."""
         return await self._pending().dispatch_async()
 
@@ -93,7 +95,7 @@ class Job(_JobBase):
         return pending(self)
 
 
-def pending(job: "Job | Pending[Any]") -> Pending[Any]:
+def pending(job: Dispatchable[R]) -> Pending[R]:
     """A job as a value; raises `JobDefinitionError` for a class without `handle`."""
     if isinstance(job, Pending):
         return job
@@ -141,6 +143,7 @@ def _define(cls: type, namespace: dict[str, Any], options: dict[str, Any]) -> No
         on_failed=_method(owner, cls, "failed"),
         prepare=_prepare(owner, cls),
         classes=cls.__mro__,
+        returns=lambda: returned(handle, handle.__globals__),
     )
     register(cls.definition)  # type: ignore[attr-defined]
 

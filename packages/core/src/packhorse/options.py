@@ -116,6 +116,7 @@ RUN = frozenset(
         "fail_on_timeout",
         "max_losses",
         "at_most_once",
+        "keep_result",
     }
 )
 """Options that are read when the job runs; as overrides of one message they travel with it."""
@@ -126,7 +127,6 @@ _MOMENTS = frozenset({"retry_until", "expires"})
 _TEXTS = frozenset({"name", "aliases", "queue", "connection", "tags", "codecs", "group"})
 _NOT_YET = {
     "isolate": "running a job in a process of its own",
-    "keep_result": "keeping results",
     "after_commit": "pushing after a commit",
 }
 NOTHING = OptionSet()

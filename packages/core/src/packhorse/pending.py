@@ -1,6 +1,6 @@
 """A job as a value, with its arguments and overrides, before it is sent."""
 
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, Unpack
 
 from msgspec import Struct
 
@@ -11,6 +11,12 @@ if TYPE_CHECKING:
     from packhorse.handle import JobHandle
 
 R_co = TypeVar("R_co", covariant=True)
+
+
+class Dispatchable(Protocol[R_co]):
+    """What can be pushed: a `Job`, or a `Pending`."""
+
+    def _pending(self) -> "Pending[R_co]": ...
 
 
 class Pending(Generic[R_co]):
@@ -33,13 +39,13 @@ class Pending(Generic[R_co]):
         more = check(f"job {self.definition.name}", options, message=True)
         return Pending(self.definition, self.arguments, merge(self.overrides, more))
 
-    def dispatch(self) -> "JobHandle":
+    def dispatch(self) -> "JobHandle[R_co]":
         """Pushes it through the current app; see `Packhorse.dispatch`."""
         from packhorse.current import current_app
 
         return current_app().dispatch(self)
 
-    async def dispatch_async(self) -> "JobHandle":
+    async def dispatch_async(self) -> "JobHandle[R_co]":
         """`dispatch` off the event loop."""
         from packhorse.current import current_app
 
@@ -49,8 +55,10 @@ class Pending(Generic[R_co]):
         """Runs it here and now through the whole attempt path; see `Packhorse.dispatch_sync`."""
         from packhorse.current import current_app
 
-        result: Any = current_app().dispatch_sync(self)
-        return result  # type: ignore[no-any-return]
+        return current_app().dispatch_sync(self)
+
+    def _pending(self) -> "Pending[R_co]":
+        return self
 
     def __repr__(self) -> str:
         return f"<pending {self.definition.name}>"

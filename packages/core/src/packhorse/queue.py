@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
 from msgspec import Struct
@@ -12,14 +12,16 @@ from packhorse.driver.abilities import Cancels, Clears, Lists, Pauses
 from packhorse.driver.message import Counts, Listed, Message, State
 from packhorse.errors import PackhorseError
 from packhorse.handle import JobHandle
-from packhorse.job import Job, pending
+from packhorse.job import pending
+from packhorse.pending import Dispatchable
 from packhorse.wire.envelope import Body
 from packhorse.wire.seal import arguments, is_sealed, open_body, open_envelope
 
 if TYPE_CHECKING:
     from packhorse.app import Packhorse
     from packhorse.connection import Connection
-    from packhorse.pending import Pending
+
+R = TypeVar("R")
 
 
 class QueuedJob(Struct, frozen=True):
@@ -59,23 +61,23 @@ class Queue:
         self._connection = connection
         self.name = name
 
-    def push(self, job: "Job | Pending[Any]") -> JobHandle:
+    def push(self, job: Dispatchable[R]) -> JobHandle[R]:
         """Pushes a job onto this queue, whatever queue it names."""
         return self._app.push(job, self._connection, self.name)
 
-    def later(self, delay: float | timedelta, job: "Job | Pending[Any]") -> JobHandle:
+    def later(self, delay: float | timedelta, job: Dispatchable[R]) -> JobHandle[R]:
         """Pushes a job that falls due in `delay` seconds."""
         return self.push(pending(job).using(delay=delay))
 
     def push_many(
-        self, jobs: "Iterable[Job | Pending[Any]]", *, validate: bool = True
-    ) -> list[JobHandle]:
+        self, jobs: Iterable[Dispatchable[R]], *, validate: bool = True
+    ) -> list[JobHandle[R]]:
         """Pushes jobs in few round trips; `validate=False` leaves checking arguments to the worker."""
         return self._app.push_many(jobs, self._connection, self.name, validate=validate)
 
     def push_raw(
         self, name: str, payload: Mapping[str, object] | bytes | str, *, delay: float = 0.0
-    ) -> JobHandle:
+    ) -> JobHandle[object]:
         """Pushes a job by its name, which this process need not know; `payload` is its arguments.
 
         It falls due in `delay` seconds. Raises `InvalidPayload` if the payload is no JSON object.

@@ -1,24 +1,26 @@
 """Jobs on their way out: prepared, grouped by connection, sent with events and plugins round it."""
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from msgspec import Struct
 
 from packhorse import events
-from packhorse.dispatch import message_for, prepared, said
+from packhorse.dispatch import keeps_result, message_for, prepared, said
 from packhorse.driver.message import Message, Sent
 from packhorse.errors import InvalidPayload, PackhorseError
 from packhorse.handle import JobHandle
 from packhorse.ids import new_id
-from packhorse.job import Job, pending
+from packhorse.job import pending
 from packhorse.middleware.compose import Onion
 
 if TYPE_CHECKING:
     from packhorse.app import Packhorse
     from packhorse.connection import Connection
-    from packhorse.pending import Pending
+    from packhorse.pending import Dispatchable, Pending
+
+R = TypeVar("R")
 
 
 class Push(Struct, frozen=True):
@@ -33,30 +35,34 @@ class Push(Struct, frozen=True):
 
 def push(
     app: "Packhorse",
-    job: "Job | Pending[Any]",
+    job: "Dispatchable[R]",
     connection: "Connection | None" = None,
     queue: str | None = None,
-) -> JobHandle:
+) -> JobHandle[R]:
     """See `Packhorse.push`."""
     wanted = pending(job)
     one = prepared(wanted)
     on = app.connection_of(one or wanted, connection)
     if one is None:
         return vetoed(app, wanted, on, queue)
-    return send(app, on, [message_for(one, on, queue=queue)], [one.definition.name])[0]
+    keep = keeps_result(one, on)
+    message = message_for(one, on, queue=queue)
+    handle = send(app, on, [message], [one.definition.name])[0]
+    _know(handle, message, keep)
+    return handle
 
 
 def push_many(
     app: "Packhorse",
-    jobs: "Iterable[Job | Pending[Any]]",
+    jobs: "Iterable[Dispatchable[R]]",
     connection: "Connection | None" = None,
     queue: str | None = None,
     *,
     validate: bool = True,
-) -> list[JobHandle]:
+) -> list[JobHandle[R]]:
     """See `Packhorse.push_many`. Nothing is sent before all are ready to be."""
-    groups: dict[str, tuple[Connection, list[int], list[Message], list[str]]] = {}
-    handles: dict[int, JobHandle] = {}
+    groups: dict[str, tuple[Connection, list[int], list[Message], list[str], list[bool]]] = {}
+    handles: dict[int, JobHandle[R]] = {}
     for place, job in enumerate(jobs):
         wanted = pending(job)
         one = prepared(wanted)
@@ -64,18 +70,22 @@ def push_many(
         if one is None:
             handles[place] = vetoed(app, wanted, on, queue)
             continue
-        _, places, messages, names = groups.setdefault(on.name, (on, [], [], []))
+        _, places, messages, names, keep = groups.setdefault(on.name, (on, [], [], [], []))
+        keep.append(keeps_result(one, on))
         messages.append(message_for(one, on, queue=queue, validate=validate))
         places.append(place)
         names.append(one.definition.name)
-    for on, places, messages, names in groups.values():
-        handles.update(zip(places, send(app, on, messages, names), strict=True))
+    for on, places, messages, names, keep in groups.values():
+        sent = send(app, on, messages, names)
+        for handle, message, kept in zip(sent, messages, keep, strict=True):
+            _know(handle, message, kept)
+        handles.update(zip(places, sent, strict=True))
     return [handles[place] for place in range(len(handles))]
 
 
 def send(
     app: "Packhorse", connection: "Connection", messages: list[Message], names: list[str]
-) -> list[JobHandle]:
+) -> list[JobHandle[Any]]:
     """Sends messages of the jobs of these names, and gives a handle for each."""
     _tell(app, events.JobQueueing, connection, messages, names)
     sent = _through_plugins(app, connection, messages, names)
@@ -87,13 +97,18 @@ def send(
     ]
 
 
+def _know(handle: JobHandle[Any], message: Message, keeps_result: bool) -> None:
+    if handle.id == message.id:  # else it is that of the job which holds its unique key
+        handle.keeps_result = keeps_result
+
+
 def vetoed(
     app: "Packhorse", job: "Pending[Any]", connection: "Connection", queue: str | None
-) -> JobHandle:
+) -> JobHandle[Any]:
     """The handle of a job that is not pushed because it said no; tells the event."""
     name = job.definition.name
     to = connection.queue_of(job.definition, said(job, "queue") if queue is None else queue)
-    handle = JobHandle(connection, new_id(), name, to, vetoed=True)
+    handle: JobHandle[Any] = JobHandle(connection, new_id(), name, to, vetoed=True)
     if app.bus.hears(events.JobVetoed):
         app.bus.emit(events.JobVetoed(id=handle.id, job=name, queue=to, connection=connection.name))
     return handle

@@ -62,7 +62,7 @@ def _push(
     queue: str | None,
     connection: str | None,
     delay: float | None,
-) -> "JobHandle":
+) -> "JobHandle[object]":
     from packhorse.options import Options
     from packhorse.pending import Pending
 

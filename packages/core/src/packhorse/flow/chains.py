@@ -99,7 +99,7 @@ class ChainHandle:
             return "running"  # the link that failed was retried
         return state
 
-    def current(self) -> JobHandle | None:
+    def current(self) -> JobHandle[object] | None:
         """The link that waits, runs or lies with the failed jobs; None when the chain is over.
 
         Between two links there is none for a moment. Raises `Unsupported` if a broker cannot tell.

@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Raw
 
-from packhorse.dispatch import options_of, prepared, said, travelling, unique_of
+from packhorse.dispatch import keeps_result, options_of, prepared, said, travelling, unique_of
 from packhorse.driver.message import Message
 from packhorse.errors import InvalidPayload, PayloadTooLarge
 from packhorse.sending import vetoed
@@ -58,6 +58,7 @@ def _link(
     named = said(pending, "connection") is not UNSET
     on = app.connection_of(pending, None if named else connection)
     definition, serializer = pending.definition, on.serializer()
+    keeps_result(pending, on)
     args = definition.encode(pending.arguments, serializer)
     until, until_at = _moment(options.retry_until)
     expires, expires_at = _moment(options.expires)

@@ -6,7 +6,7 @@ has examples to test another implementation with.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
 from msgspec import Meta, Raw, Struct
@@ -62,6 +62,21 @@ class Death(Struct, frozen=True, omit_defaults=True):
     worker: str
     failed_at: float
     failures: tuple[Failure, ...] = ()
+
+
+class End(Struct, frozen=True, omit_defaults=True):
+    """What is kept of a job that is over, for whoever waits for its result.
+
+    `value` is what its handler returned, as the serializer `ser` writes it; `reason` and `failure`,
+    the last one, are those of a job that failed.
+    """
+
+    how: Literal["done", "deleted", "skipped", "cancelled", "expired", "superseded", "failed"]
+    at: float
+    value: Raw = Raw(b"null")
+    ser: str = "json"
+    reason: str = ""
+    failure: Failure | None = None
 
 
 class Envelope(Struct, frozen=True):

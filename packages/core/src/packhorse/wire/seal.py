@@ -14,20 +14,20 @@ from msgspec import Raw
 
 from packhorse.errors import InvalidPayload, PackhorseError
 from packhorse.wire.codec import Codec
-from packhorse.wire.envelope import VERSION, Body, Death, Envelope
+from packhorse.wire.envelope import VERSION, Body, Death, End, Envelope
 from packhorse.wire.flow import Plan, Portion
 
-T = TypeVar("T", Body, Death, Portion, Plan)
+T = TypeVar("T", Body, Death, End, Portion, Plan)
 
 _encode = msgspec.json.Encoder().encode
 _read_envelope = msgspec.json.Decoder(Envelope).decode
 _read_text = msgspec.json.Decoder(str).decode
 _read_bytes = msgspec.json.Decoder(bytes).decode
-_read = {kind: msgspec.json.Decoder(kind).decode for kind in (Body, Death, Portion, Plan)}
+_read = {kind: msgspec.json.Decoder(kind).decode for kind in (Body, Death, End, Portion, Plan)}
 
 
 def seal(
-    body: Body | Death | Portion | Plan,
+    body: Body | Death | End | Portion | Plan,
     codecs: Sequence[Codec],
     *,
     id: UUID,
@@ -37,7 +37,7 @@ def seal(
     lost: int = 0,
     unknown: int = 0,
 ) -> bytes:
-    """The bytes of a message, of a dead one's record, or of what a store keeps of chain and batch.
+    """The bytes of a message, of a dead one's record, or of what a store keeps: results, chains, batches.
 
     Raises `InvalidPayload` for text that is no Unicode (a lone surrogate), and what a codec raises.
     """
@@ -102,12 +102,17 @@ def embed(arguments: bytes, serializer: str) -> Raw:
 
 def arguments(body: Body) -> bytes:
     """The serializer's bytes out of a body; raises `InvalidPayload` if they are not base64."""
-    if body.ser == "json":
-        return bytes(body.args)
+    return embedded(body.args, body.ser, "arguments")
+
+
+def embedded(raw: Raw, serializer: str, what: str) -> bytes:
+    """A serializer's bytes, as `embed` was given them; raises `InvalidPayload` if they are no base64."""
+    if serializer == "json":
+        return bytes(raw)
     try:
-        return _read_bytes(body.args)
+        return _read_bytes(raw)
     except ValueError as error:
-        raise InvalidPayload(f"the arguments are no base64: {error}") from error
+        raise InvalidPayload(f"the {what} are no base64: {error}") from error
 
 
 def _codec(codecs: Mapping[str, Codec], name: str, job: str) -> Codec:

@@ -31,7 +31,10 @@ class Facts(Struct, frozen=True):
 
 
 class Policy(Struct, frozen=True):
-    """What is allowed: a job's options, resolved. 0 `tries` and 0 `timeout` mean no limit."""
+    """What is allowed: a job's options, resolved. 0 `tries` and 0 `timeout` mean no limit.
+
+    `keep_result` is in seconds; 0: it is not kept.
+    """
 
     tries: int = 1
     backoff: float | tuple[float, ...] | Exponential | Callable[[int], float] = 0.0
@@ -39,6 +42,7 @@ class Policy(Struct, frozen=True):
     soft_timeout: bool = True
     fail_on_timeout: bool = False
     max_losses: int = 3
+    keep_result: float = 0.0
 
 
 class Ending(Struct, frozen=True):

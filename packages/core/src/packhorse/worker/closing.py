@@ -13,8 +13,9 @@ from packhorse.driver.outcome import Dead, Done, Outcome, Retry, Return
 from packhorse.errors import MaxAttemptsExceeded, PackhorseError
 from packhorse.wire.envelope import Death, Envelope, Failure
 from packhorse.wire.seal import recount, seal
+from packhorse.worker.account import account
 from packhorse.worker.attempt import Again, Bury, Verdict
-from packhorse.worker.failure import LIMIT, failure, head, keep
+from packhorse.worker.failure import LIMIT, failure, head, keep, text_of
 from packhorse.worker.following import Consequences, consequences
 
 if TYPE_CHECKING:
@@ -46,10 +47,16 @@ def close(execution: "Execution", verdict: Verdict) -> Settlement:
     """The settlement of an execution; calls the job's `failed` if this is its end."""
     delivery, envelope = execution.delivery, execution.envelope
     try:
+        told = () if isinstance(verdict, Again) else account(execution, verdict)
+    except Exception as error:
+        return close(execution, Bury(f"its result cannot be kept: {text_of(error)}", error))
+    try:
         brings = consequences(execution, verdict)
     except Exception as error:
         return _stuck(execution, verdict, error)
     follow = () if brings is None else brings.follow
+    if told:
+        brings = msgspec.structs.replace(brings or Consequences(), before=told)
     outcome: Outcome
     if isinstance(verdict, Again):
         delay = _shortened(verdict.delay, execution.site.connection.driver.capabilities)

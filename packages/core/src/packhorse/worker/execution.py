@@ -11,7 +11,7 @@ from types import CoroutineType
 from typing import TYPE_CHECKING
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import UNSET, Raw, Struct
 
 from packhorse.context import Fail, JobContext, enter, leave
 from packhorse.definition import Definition
@@ -20,13 +20,13 @@ from packhorse.errors import JobTimedOut, PackhorseError
 from packhorse.events.bus import Bus
 from packhorse.flow.surroundings import Surroundings
 from packhorse.middleware.compose import Onion
-from packhorse.options import Middleware
+from packhorse.options import NOTHING, Middleware
 from packhorse.wire.codec import Codec
 from packhorse.wire.envelope import Body, Envelope
 from packhorse.wire.seal import arguments, open_body
 from packhorse.worker.attempt import Bury, Ending, Facts, Finish, Policy, Verdict, after, before
 from packhorse.worker.failure import text_of
-from packhorse.worker.policy import Policies
+from packhorse.worker.policy import Policies, read_overrides
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -140,9 +140,12 @@ class Execution:
             return self.verdict
         try:
             self.arguments = self.fresh_arguments()
-            self.policy = self.site.policies.of(
+            policy = self.site.policies.of(
                 self.definition, self.arguments, body.overrides, body.until is not None
             )
+            if policy.keep_result:
+                self.site.connection.require_store()
+            self.policy = policy
         except PackhorseError as error:
             return Bury(str(error), error)
         except BaseException as error:  # a method of the user's job raised
@@ -167,6 +170,21 @@ class Execution:
                 self.site.app, self.site.connection, delivery.message.queue, body
             )
         return before(self.facts, self.policy)
+
+    @property
+    def keep_result(self) -> float:
+        """For how many seconds its end is kept, as far as can be told of what was not opened."""
+        policy = getattr(self, "policy", None)
+        if policy is not None:
+            return policy.keep_result  # type: ignore[no-any-return]
+        try:
+            self.site.connection.require_store()
+            body = self.body
+            over = NOTHING if body is None else read_overrides(self.envelope.job, body.overrides)
+        except PackhorseError:
+            return 0.0
+        said = self.definition.options if over.keep_result is UNSET else over
+        return said.keep_result or 0.0
 
     def fresh_arguments(self) -> Struct:
         """A copy of the arguments out of the message; raises `InvalidPayload` if they do not fit."""

@@ -61,6 +61,7 @@ class Policies:
             soft_timeout=value("soft_timeout", True),
             fail_on_timeout=value("fail_on_timeout", False),
             max_losses=0 if once else value("max_losses", 3),
+            keep_result=value("keep_result", 0.0),
         )
 
 
