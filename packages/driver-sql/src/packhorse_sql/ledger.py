@@ -1,7 +1,7 @@
 """The keys that one call of `apply` touches: loaded once, changed here, written back once.
 
-Conditions and all that concerns a key's own row are decided in memory, between a read and a write
-within one transaction; only members of sets, which may be many, are changed where they are.
+All that concerns a key's own row is decided in memory, between a read and a write within one
+transaction; only members of sets, which may be many, are looked for and changed where they are.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,7 +20,9 @@ from packhorse.plugin import (
     Equals,
     Expire,
     Group,
+    Has,
     Increment,
+    Older,
     Put,
     RemoveMembers,
 )
@@ -73,7 +75,7 @@ class Ledger:
 
     def apply(self, group: Group) -> Answers | None:
         """Carries out a group if its conditions hold."""
-        if not all(_holds(each, self._entries.get(each.key)) for each in group.conditions):
+        if not all(self._holds(each) for each in group.conditions):
             return None
         return tuple(self._act(action) for action in group.actions)
 
@@ -96,6 +98,17 @@ class Ledger:
         ):
             for packed in rows.packed(values):
                 statement.run(self._connection, packed)
+
+    def _holds(self, condition: Condition) -> bool:
+        entry = self._entries.get(condition.key)
+        if isinstance(condition, Has):
+            return entry is not None and entry.kind == SET and self._has(condition)
+        return _holds(condition, entry)
+
+    def _has(self, condition: Has) -> bool:
+        of = {"of_key": condition.key, "of_member": condition.member}
+        found = self._database.statements.has_member.run(self._connection, of).fetchone()
+        return found is not None
 
     def _act(self, action: Action) -> int | None:
         if isinstance(action, Put):
@@ -173,7 +186,7 @@ class Ledger:
 _NAMES = {BYTES: "bytes", NUMBER: "an integer", SET: "a set"}
 
 
-def _holds(condition: Condition, entry: Entry | None) -> bool:
+def _holds(condition: Absent | Equals | Older, entry: Entry | None) -> bool:
     if isinstance(condition, Absent):
         return entry is None
     if entry is None or entry.kind != BYTES:

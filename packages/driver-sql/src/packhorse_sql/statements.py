@@ -216,6 +216,9 @@ class Statements:
         self.add_members = Prepared(self._dialect.adding(members, ["key", "member"], new))
         these = members.c.member.in_(sa.select(given.c.member))
         self.remove_members = Prepared(members.delete().where(members.c.key == key, these))
+        wanted = sa.bindparam("of_member", type_=_BYTES, required=True)
+        one = sa.select(sa.literal(1)).where(members.c.key == key, members.c.member == wanted)
+        self.has_member = Prepared(one)
 
 
 @lru_cache

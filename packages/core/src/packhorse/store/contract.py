@@ -84,7 +84,14 @@ class Older(Struct, frozen=True):
     prefix: int = 0
 
 
-Condition = Absent | Equals | Older
+class Has(Struct, frozen=True):
+    """Holds where the key is a set with this member."""
+
+    key: str
+    member: bytes
+
+
+Condition = Absent | Equals | Older | Has
 Action = Put | Delete | Increment | AddMembers | RemoveMembers | Expire
 
 

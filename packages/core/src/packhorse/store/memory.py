@@ -18,6 +18,7 @@ from packhorse.store.contract import (
     Equals,
     Expire,
     Group,
+    Has,
     Increment,
     Put,
     RemoveMembers,
@@ -155,6 +156,8 @@ def _lives(item: _Item, now: float) -> bool:
 def _holds(condition: Condition, item: _Item | None) -> bool:
     if isinstance(condition, Absent):
         return item is None
+    if isinstance(condition, Has):
+        return item is not None and isinstance(item.value, set) and condition.member in item.value
     if item is None or not isinstance(item.value, bytes):
         return False
     if isinstance(condition, Equals):

@@ -25,6 +25,7 @@ from packhorse.store.contract import (
     Equals,
     Expire,
     Group,
+    Has,
     Increment,
     Older,
     Put,
@@ -169,6 +170,28 @@ class StoreSuite(Suite):
         assert do(store, Put("x", b""), when=[Older("k", b"\x7f")]) is None
         assert do(store, Put("x", b""), when=[Older("k", b"\x7e")]) is None
         assert do(store, Put("x", b""), when=[Older("never", b"\xff")]) is None
+
+    def test_has_holds_only_for_a_member_of_a_set(self, store: Store) -> None:
+        do(store, AddMembers("s", [b"a", BINARY]), Put("k", b"a"), Increment("n"))
+        for member in (b"a", BINARY):
+            assert do(store, when=[Has("s", member)]) == ()
+        for key, member in (("s", b""), ("s", BINARY[:-1]), ("k", b"a"), ("never", b"a")):
+            assert do(store, when=[Has(key, member)]) is None
+        once = RemoveMembers("s", [b"a"])
+        assert do(store, once, when=[Has("s", b"a")]) == (1,)
+        assert do(store, once, when=[Has("s", b"a")]) is None
+
+    def test_has_sees_what_earlier_groups_of_the_call_did(self, store: Store) -> None:
+        move = Group([RemoveMembers("s", [b"a"]), AddMembers("t", [b"a"])], [Has("s", b"a")])
+        do(store, AddMembers("s", [b"a", b"b"]))
+        assert store.apply([move, move]) == [(1, 1), None]
+        assert store.read(["s", "t"]) == [frozenset({b"b"}), frozenset({b"a"})]
+
+    def test_has_holds_no_more_when_the_set_is_over(self, store: Store) -> None:
+        do(store, AddMembers("s", [b"a"], self.ttl))
+        assert do(store, when=[Has("s", b"a")]) == ()
+        self.pass_time(store, self.ttl)
+        assert do(store, when=[Has("s", b"a")]) is None
 
     def test_every_condition_must_hold(self, store: Store) -> None:
         do(store, Put("a", b"1"))
