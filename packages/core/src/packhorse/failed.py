@@ -15,6 +15,7 @@ from packhorse import events
 from packhorse.driver.abilities import KeepsDead
 from packhorse.driver.message import Listed, Message
 from packhorse.errors import PackhorseError, StoreRequired
+from packhorse.flow.again import fail_again, reopen
 from packhorse.graveyard import PAGE, Graveyard, graveyard
 from packhorse.wire.envelope import Body, Death, Envelope, Failure
 from packhorse.wire.seal import is_sealed, open_body, open_envelope, recount, seal
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from packhorse.app import Packhorse
     from packhorse.connection import Connection
     from packhorse.wire.codec import Codec
+    from packhorse.wire.flow import Membership
 
 
 class FailedJob(Struct, frozen=True):
@@ -138,7 +140,7 @@ class FailedJobs:
 
     def _revive(self, connection: "Connection", graves: Graveyard, dead: "Sequence[Listed]") -> int:
         messages = [_fresh(one.message, connection) for one in dead]
-        self._reopen(connection, messages)
+        members = self._reopen(connection, messages)
         answers = graves.revive(messages) if messages else []
         revived = [
             message
@@ -146,18 +148,23 @@ class FailedJobs:
             if answer.state == "stored"
         ]
         for message in revived:
+            members.pop(message.id, None)
             self._tell(connection, message)
+        if members:
+            fail_again(self._app, members.values())
         return len(revived)
 
-    def _reopen(self, connection: "Connection", messages: Sequence[Message]) -> None:
-        """Lets batches wait again for members that failed."""
+    def _reopen(
+        self, connection: "Connection", messages: Sequence[Message]
+    ) -> "dict[UUID, Membership]":
+        """Lets batches wait again for members that failed, and chains be known again as running."""
+        bodies: dict[UUID, Body] = {}
         for message in messages:
-            try:
-                body = open_body(open_envelope(message.body), connection.known_codecs(), Body)
-            except PackhorseError:
-                continue  # a batch that it belongs to hears of it by the sweep
-            if body.batch is not None and body.batch.member:
-                self._app.batches.tally(body.batch.store).reopen(body.batch)
+            with suppress(PackhorseError):  # a batch that it belongs to hears of it by a sweep
+                opened = open_body(open_envelope(message.body), connection.known_codecs(), Body)
+                if opened.chain is not None or opened.batch is not None:
+                    bodies[message.id] = opened
+        return reopen(self._app, bodies) if bodies else {}
 
     def _tell(self, connection: "Connection", message: Message) -> None:
         if self._app.bus.hears(events.JobRetryRequested):

@@ -183,7 +183,11 @@ def _bring(app: "Packhorse", connection: "Connection", settlement: Settlement) -
     if brings is None:
         return ()
     courier = Courier(app, connection, WORKER)
-    courier.before({settlement.outcome.delivery.token: brings})
+    instead = courier.before({settlement.outcome.delivery.token: brings})
+    for one in instead.values():
+        if isinstance(one, str):
+            raise PackhorseError(f"job {settlement.job}: {one}")
+        brings = one
     courier.after([brings])
     return brings.follow
 

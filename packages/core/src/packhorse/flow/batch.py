@@ -2,26 +2,17 @@
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeAlias
-from uuid import UUID
 
 import msgspec
 from msgspec import Raw, Struct
 
-from packhorse import events
-from packhorse.driver.message import Message
-from packhorse.errors import PackhorseError
-from packhorse.flow import ledger
 from packhorse.flow.batches import Batch
-from packhorse.flow.chain import PendingChain, first_message
+from packhorse.flow.chain import PendingChain
 from packhorse.flow.link import links_for, raw
-from packhorse.flow.tally import Ended, Tally
-from packhorse.ids import derived_id, new_id
+from packhorse.flow.pushing import Member, begin
 from packhorse.job import Job, pending
-from packhorse.store.contract import Group
-from packhorse.wire.flow import Link, Membership, Plan
-from packhorse.wire.seal import seal
+from packhorse.wire.flow import Plan
 
 if TYPE_CHECKING:
     from packhorse.app import Packhorse
@@ -30,9 +21,6 @@ if TYPE_CHECKING:
 
 Members: TypeAlias = "Job | Pending[Any] | PendingChain | Sequence[Job | Pending[Any]]"
 """A member of a batch: a job, or a chain; a list is a chain."""
-
-PORTION = 1_000
-"""Members that are written down and pushed together."""
 
 
 class PendingBatch:
@@ -109,7 +97,7 @@ class PendingBatch:
         connection = app.connection(self._connection)
         plan = self.plan(app)
         members = written(self._jobs, app, connection, self._queue)
-        return begin(app.batches.tally(connection.name), new_id(), plan, members)
+        return begin(app.batches.tally(connection.name), plan, members)
 
     def plan(self, app: "Packhorse") -> Plan:
         """What the store is to keep of it."""
@@ -156,13 +144,6 @@ class Callbacks(Struct, frozen=True):
     allow_failures: bool = False
 
 
-class Member(Struct, frozen=True, omit_defaults=True):
-    """One member as it is written down: a link, or those of a chain and what that catches with."""
-
-    links: tuple[Link, ...]
-    catch: tuple[Link, ...] = ()
-
-
 def written(
     jobs: "Iterable[Members]", app: "Packhorse", connection: "Connection", queue: str | None
 ) -> Iterator[Member]:
@@ -176,89 +157,3 @@ def written(
             links, catch = links_for([pending(one)], app, connection, queue), []
         if links:
             yield Member(tuple(links), tuple(catch))
-
-
-def begin(
-    tally: Tally, id: UUID, plan: Plan, members: Iterable[Member], once: float = 0.0
-) -> Batch:
-    """Pushes a batch. With `once`, doing so again with the same id and members changes nothing."""
-    data = seal(plan, tally.connection.codecs(), id=id, job="batch", at=plan.created)
-    tally.store.apply(ledger.begun(id, data))
-    try:
-        for number, some in enumerate(_portions(members)):
-            if once:
-                ids = [derived_id(id, f"{number} {place}") for place in range(len(some))]
-            else:
-                ids = [new_id() for _ in some]
-            _push(tally, id, some, ids, number, once)
-    except BaseException:
-        tally.cancel(id)
-        raise
-    finally:
-        tally.count({id: [Ended(ledger.DISPATCHER, "done")]})
-    batch = Batch(tally, id, plan.name, plan.created)
-    if tally.app.bus.hears(events.BatchDispatched):
-        event = events.BatchDispatched(id=id, name=plan.name, total=batch.total)
-        tally.app.bus.emit(event)
-    return batch
-
-
-def add(tally: Tally, id: UUID, jobs: "Iterable[Members]") -> int:
-    """Pushes more members into a batch that runs, and says how many."""
-    added = 0
-    for some in _portions(written(jobs, tally.app, tally.connection, None)):
-        _push(tally, id, some, [new_id() for _ in some])
-        added += len(some)
-    return added
-
-
-def _push(
-    tally: Tally,
-    batch: UUID,
-    members: Sequence[Member],
-    ids: Sequence[UUID],
-    number: int | None = None,
-    once: float = 0.0,
-) -> None:
-    """Writes members down, then pushes them, so that none can end before it is counted on."""
-    app = tally.app
-    names = [ledger.member_of(id, len(one.links)) for id, one in zip(ids, members, strict=True)]
-    lines: dict[str, _Line] = {}
-    for id, name, one in zip(ids, names, members, strict=True):
-        of = Membership(batch, tally.connection.name, name)
-        connection, message, groups = first_message(one.links, one.catch, app, id, of, once)
-        line = lines.setdefault(connection.name, _Line(connection))
-        line.messages.append(message)
-        line.jobs.append(one.links[0].job)
-        line.members.append(name)
-        line.groups += groups
-    (answer,) = tally.store.apply([ledger.added(batch, names, number)])
-    if answer is None and number is None:
-        raise PackhorseError(f"batch {batch} is over, or forgotten; nothing can be added to it")
-    skipped: list[Ended] = []
-    for line in lines.values():
-        if line.groups:
-            line.connection.store.apply(line.groups)
-        handles = app.send(line.connection, line.messages, line.jobs)
-        for handle, message, name in zip(handles, line.messages, line.members, strict=True):
-            if handle.id != message.id:
-                skipped.append(Ended(name, "dropped"))
-    if skipped:
-        tally.count({batch: skipped})
-
-
-class _Line:
-    """What goes to one connection."""
-
-    def __init__(self, connection: "Connection") -> None:
-        self.connection = connection
-        self.messages: list[Message] = []
-        self.jobs: list[str] = []
-        self.members: list[bytes] = []
-        self.groups: list[Group] = []
-
-
-def _portions(members: Iterable[Member]) -> Iterator[list[Member]]:
-    source = iter(members)
-    while some := list(islice(source, PORTION)):
-        yield some

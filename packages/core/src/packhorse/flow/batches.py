@@ -8,12 +8,13 @@ from uuid import UUID
 
 from packhorse.errors import StoreRequired
 from packhorse.flow import ledger
-from packhorse.flow.tally import Numbers, Tally
+from packhorse.flow.numbers import Numbers
+from packhorse.flow.tally import Tally
 
 if TYPE_CHECKING:
     from packhorse.app import Packhorse
     from packhorse.flow.batch import Members
-    from packhorse.flow.tally import BatchState
+    from packhorse.flow.numbers import BatchState
 
 
 class Batch:
@@ -100,9 +101,11 @@ class Batch:
 
     def add(self, jobs: "Iterable[Members]") -> int:
         """Pushes more members, and says how many; raises `PackhorseError` if the batch is over."""
-        from packhorse.flow.batch import add
+        from packhorse.flow.batch import written
+        from packhorse.flow.pushing import add
 
-        added = add(self._tally, self.id, jobs)
+        tally = self._tally
+        added = add(tally, self.id, written(jobs, tally.app, tally.connection, None))
         self._numbers = None
         return added
 
@@ -126,7 +129,7 @@ class Batches:
         """The batch of this id, None if no store knows it (any more)."""
         id = id if isinstance(id, UUID) else UUID(id)
         for tally in self._stores():
-            plan = tally.plan(id)
+            plan = tally.look_up(id)
             if plan is not None:
                 return Batch(tally, id, plan.name, plan.created)
         return None

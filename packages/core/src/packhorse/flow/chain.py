@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 from packhorse.errors import JobDefinitionError, StoreRequired
-from packhorse.flow.chains import ChainHandle, chain_key, portion_key, started
+from packhorse.flow.chains import PORTION, ChainHandle, portion_key, started
 from packhorse.flow.link import links_for, message_of, raw
 from packhorse.ids import new_id
 from packhorse.job import Job, pending
@@ -22,10 +22,6 @@ if TYPE_CHECKING:
     from packhorse.driver.message import Message
     from packhorse.flow.batch import PendingBatch
     from packhorse.pending import Pending
-
-PORTION = 16
-"""Links that travel with a job; those behind them wait in the store, so that a long chain costs no
-more a link than a short one."""
 
 
 class PendingChain:
@@ -161,11 +157,14 @@ def first_message(
     portions = [far[start : start + PORTION] for start in range(0, len(far), PORTION)]
     codecs = connection.codecs(links[0].codecs)
     groups = [
-        Group([Put(portion_key(id, number), seal(part, codecs, id=id, job="chain", at=0.0))])
+        Group(
+            [Put(portion_key(id, number), seal(part, codecs, id=id, job="chain", at=0.0))],
+            partition=str(id),
+        )
         for number, part in enumerate((Portion(raw(one)) for one in reversed(portions)), 1)
     ]
     if store is not None and batch is None:
-        groups.append(Group([Put(chain_key(id), started(len(links)))], partition=str(id)))
+        groups.append(started(id, len(links)))
     chain = None
     if batch is None or len(links) > 1 or catch:
         chain = Chain(

@@ -1,5 +1,6 @@
 """A chain that was dispatched: where it stands, and how to end it."""
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 from uuid import UUID
 
@@ -10,7 +11,8 @@ from packhorse.driver.abilities import Cancels, Lists
 from packhorse.errors import StoreRequired
 from packhorse.handle import JobHandle
 from packhorse.ids import derived_id
-from packhorse.store.contract import Delete, Group, Put
+from packhorse.store.contract import Delete, Expire, Group, Put
+from packhorse.wire.flow import Chain
 from packhorse.wire.seal import open_envelope
 
 if TYPE_CHECKING:
@@ -18,24 +20,29 @@ if TYPE_CHECKING:
     from packhorse.connection import Connection
     from packhorse.driver.message import Listed
 
-ChainState = Literal["running", "succeeded", "failed", "cancelled"]
+ChainState = Literal["running", "succeeded", "failed", "cancelled", "skipped"]
+"""How a chain stands. "skipped": it ended at a link whose unique key was taken."""
 
 KEEP = 7 * 86_400.0
 """Seconds for which the record of a chain that has ended stays."""
 
 PAGE = 200
-"""Links that are looked for in one round trip, and how many more than at the start a chain may have."""
+"""Links that are looked for in one round trip."""
+
+PORTION = 16
+"""Links that travel with a job; those behind them wait in the store, so that a long chain costs no
+more a link than a short one."""
 
 
-class _Record(Struct, frozen=True):
-    """What the store knows of a chain."""
+class Record(Struct, frozen=True):
+    """What the store knows of a chain: how many links it has, with those that jobs added, at most."""
 
     length: int
     state: ChainState = "running"
 
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(_Record).decode
+read_record = msgspec.msgpack.Decoder(Record).decode
 
 
 def chain_key(id: UUID) -> str:
@@ -57,15 +64,37 @@ def link_id(chain: UUID, place: int) -> UUID:
     return derived_id(chain, str(place)) if place else chain
 
 
-def started(length: int) -> bytes:
-    """The record of a chain that begins."""
-    return _encode(_Record(length))
+def length_of(chain: Chain) -> int:
+    """How many links a chain has, at most."""
+    return chain.place + 1 + len(chain.links) + PORTION * chain.tail + len(chain.last)
 
 
-def ended(id: UUID, length: int, state: ChainState) -> Group:
+def started(id: UUID, length: int) -> Group:
+    """What the store is told of a chain that begins, or has grown."""
+    return Group([Put(chain_key(id), _encode(Record(length)))], partition=str(id))
+
+
+def ended(chain: Chain, state: ChainState) -> Group:
     """What the store is told when a chain has ended; a retry of the failed link may start it again."""
-    record = Put(chain_key(id), _encode(_Record(length, state)), KEEP)
-    return Group([record, Delete(cancel_key(id))], partition=str(id))
+    record = Put(chain_key(chain.id), _encode(Record(length_of(chain), state)), KEEP)
+    rest = [Expire(key, KEEP) for key in _portions(chain)]
+    return Group([record, Delete(cancel_key(chain.id)), *rest], partition=str(chain.id))
+
+
+def restarted(chain: Chain) -> Group:
+    """What the store is told before the link by which a chain failed is retried."""
+    record = Put(chain_key(chain.id), _encode(Record(length_of(chain))))
+    rest = [Expire(key, None) for key in _portions(chain)]
+    return Group([record, *rest], partition=str(chain.id))
+
+
+def used(chain: Chain) -> Group:
+    """What the store is told when the next portion of a chain's links travels on."""
+    return Group([Delete(portion_key(chain.id, chain.tail))], partition=str(chain.id))
+
+
+def _portions(chain: Chain) -> list[str]:
+    return [portion_key(chain.id, number) for number in range(1, chain.tail + 1)]
 
 
 class ChainHandle:
@@ -93,11 +122,8 @@ class ChainHandle:
         """Whether it runs, or how it ended. Raises `StoreRequired` where no store keeps chains."""
         (value,) = self._connection.store.read([chain_key(self.id)])
         if not isinstance(value, bytes):
-            return "cancelled" if self.skipped else "succeeded"
-        state = _decode(value).state
-        if state == "failed" and (found := self._find()) is not None and found[0].state != "dead":
-            return "running"  # the link that failed was retried
-        return state
+            return "skipped" if self.skipped else "succeeded"
+        return read_record(value).state
 
     def current(self) -> JobHandle[object] | None:
         """The link that waits, runs or lies with the failed jobs; None when the chain is over.
@@ -133,14 +159,23 @@ class ChainHandle:
 
     def _find(self) -> "tuple[Listed, Connection, int] | None":
         """The last link that is on any broker."""
-        for start in range(0, self.length + PAGE, PAGE):
-            ids = [link_id(self.id, place) for place in range(start, start + PAGE)]
+        length = self._length()
+        for start in range(0, length, PAGE):
+            ids = [link_id(self.id, place) for place in range(start, min(start + PAGE, length))]
             for connection in self._app.all_connections():
                 found = connection.able(Lists, "look up a message").get(ids)
                 for place, listed in reversed(list(enumerate(found, start))):
                     if listed is not None:
                         return listed, connection, place
         return None
+
+    def _length(self) -> int:
+        """How many links it has by now."""
+        with suppress(StoreRequired):
+            (value,) = self._connection.store.read([chain_key(self.id)])
+            if isinstance(value, bytes):
+                return read_record(value).length
+        return self.length
 
     def __repr__(self) -> str:
         return f"<chain {self.id} of {self.length}>"
@@ -161,5 +196,5 @@ class Chains:
             except StoreRequired:
                 continue
             if isinstance(value, bytes):
-                return ChainHandle(self._app, connection, id, _decode(value).length)
+                return ChainHandle(self._app, connection, id, read_record(value).length)
         return None

@@ -20,7 +20,7 @@ class RestOfChain:
     """`ctx.chain`. What a job changes takes effect with its settling, and only if that is its end.
 
     Its links are pushed like those of `chain`: one that names no connection and no queue goes where
-    this job came from.
+    this job came from. `connections` are those that the added links go to.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class RestOfChain:
         self._queue = queue
         self._next: tuple[Raw, ...] = ()
         self._last: tuple[Raw, ...] = ()
-        self._handed_over = False
+        self.connections: set[str] = set()
 
     @property
     def id(self) -> UUID:
@@ -52,15 +52,8 @@ class RestOfChain:
         """Lets jobs run last, in this order. Raises `InvalidPayload` for wrong arguments."""
         self._last = (*self._last, *self._written(jobs))
 
-    def hand_over(self) -> Chain:
-        """The rest, for somebody else to go on with; this job's settling leaves it alone."""
-        self._handed_over = True
-        return self._chain
-
-    def changed(self) -> Chain | None:
-        """The chain with what was changed; None: it was handed over."""
-        if self._handed_over:
-            return None
+    def changed(self) -> Chain:
+        """The chain with what was changed; the very same if nothing was."""
         chain = self._chain
         if not (self._next or self._last):
             return chain
@@ -73,4 +66,6 @@ class RestOfChain:
 
         app, connection = self._app, self._connection
         pendings = [as_pending(job, app, connection) for job in jobs]
-        return raw(links_for(pendings, app, connection, self._queue))
+        links = links_for(pendings, app, connection, self._queue)
+        self.connections |= {link.connection for link in links}
+        return raw(links)

@@ -7,11 +7,12 @@ import msgspec
 from msgspec import Struct
 
 from packhorse.context import JobContext
-from packhorse.flow.batch import Member, begin
-from packhorse.flow.link import KNOWN
-from packhorse.ids import derived_id
+from packhorse.errors import ConnectionLost, PackhorseError, StoreRequired
+from packhorse.flow.ledger import inner_batch
+from packhorse.flow.pushing import Member, begin_again
 from packhorse.job import Job, pending
-from packhorse.wire.flow import Plan, Rest
+from packhorse.options import exponential
+from packhorse.wire.flow import Plan
 
 if TYPE_CHECKING:
     from packhorse.connection import Connection
@@ -29,8 +30,14 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(_Given).decode
 
 
-class StartBatch(Job, name="packhorse.start_batch"):
-    """Pushes a batch, and hands the rest of the chain over to it."""
+class StartBatch(
+    Job,
+    name="packhorse.start_batch",
+    tries=0,
+    backoff=exponential(1.0, cap=60.0),
+    timeout=0,
+):
+    """Pushes a batch, and hands the rest of the chain over to it; an outage makes it try again."""
 
     connection: str
     given: bytes
@@ -38,12 +45,18 @@ class StartBatch(Job, name="packhorse.start_batch"):
     def handle(self, ctx: JobContext) -> None:
         from packhorse.current import current_app
 
-        given = _decode(self.given)
-        chain = None if ctx.chain is None else ctx.chain.hand_over()
-        membership = None if ctx.surroundings is None else ctx.surroundings.membership
-        plan = msgspec.structs.replace(given.plan, rest=Rest(chain, membership))
+        assert ctx.surroundings is not None  # it is a link of a chain, or a member of a batch
+        given, id = _decode(self.given), inner_batch(ctx.id)
         tally = current_app().batches.tally(self.connection)
-        begin(tally, derived_id(ctx.id, "batch"), plan, given.members, once=KNOWN)
+        try:
+            plan = msgspec.structs.replace(given.plan, rest=ctx.surroundings.hand_over())
+            begin_again(tally, id, plan, given.members)
+        except ConnectionLost:
+            raise
+        except PackhorseError as error:
+            ctx.fail(error)
+            if not isinstance(error, StoreRequired):
+                tally.abandon(id)
 
 
 def start(connection: "Connection", plan: Plan, members: Sequence[Member]) -> "Pending[Any]":

@@ -1,4 +1,4 @@
-"""How a chain goes on, and what is sent when it does not: messages, made but not sent."""
+"""How a chain goes on, and what is sent when it does not: messages, and how they are sent."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -10,6 +10,7 @@ from msgspec import Raw
 from packhorse.driver.message import Sent
 from packhorse.flow.chains import link_id
 from packhorse.flow.link import decode, message_of
+from packhorse.flow.mark import marked
 from packhorse.ids import derived_id
 from packhorse.wire.flow import Cause, Chain, Membership
 
@@ -54,16 +55,16 @@ def callbacks(
     ]
 
 
-def send_all(outgoing: "Iterable[Outgoing]") -> "list[tuple[Outgoing, Sent]]":
-    """Sends messages, one call a connection; the answers, each beside what it answers.
+def send_all(outgoing: "Iterable[Outgoing]") -> list[Sent]:
+    """Sends messages, one call a connection; one answer a message, in no order.
 
     Raises `ConnectionLost`; sending the same again is safe.
     """
-    by: dict[str, list[Outgoing]] = {}
-    for one in outgoing:
-        by.setdefault(one[0].name, []).append(one)
-    answers: list[tuple[Outgoing, Sent]] = []
-    for some in by.values():
-        sent = some[0][0].driver.send([message for _, message in some])
-        answers += zip(some, sent, strict=True)
-    return answers
+    by: dict[str, tuple[Connection, list[Message]]] = {}
+    for connection, message in outgoing:
+        by.setdefault(connection.name, (connection, []))[1].append(message)
+    return [
+        answer
+        for connection, messages in by.values()
+        for answer in connection.driver.send(marked(connection, messages))
+    ]

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from packhorse.flow.rest import RestOfChain
 from packhorse.wire.envelope import Body
-from packhorse.wire.flow import Cause, Membership
+from packhorse.wire.flow import Cause, Rest
 
 if TYPE_CHECKING:
     from packhorse.app import Packhorse
@@ -22,14 +22,16 @@ class Surroundings:
         self._body = body
         self._rest: RestOfChain | None = None
         self._batch: Batch | None = None
+        self.handed_over = False
 
     @property
     def cause(self) -> Cause | None:
         return self._body.cause
 
-    @property
-    def membership(self) -> Membership | None:
-        return self._body.batch
+    def hand_over(self) -> Rest:
+        """What comes after this job, for somebody else to go on with: its settling leaves that alone."""
+        self.handed_over = True
+        return Rest(self._body.chain, self._body.batch)
 
     @property
     def touched(self) -> RestOfChain | None:
@@ -49,7 +51,7 @@ class Surroundings:
             from packhorse.flow.batches import Batch
 
             tally = self._app.batches.tally(of.store)
-            plan = tally.plan(of.id)
+            plan = tally.look_up(of.id)
             if plan is not None:
                 self._batch = Batch(tally, of.id, plan.name, plan.created)
         return self._batch

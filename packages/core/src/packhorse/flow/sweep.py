@@ -1,32 +1,44 @@
 """Mends batches that nobody will end otherwise: after a crash, or when members have vanished.
 
-A member that is pending but on no broker, twice in a row, will never be counted by a worker: it was
+A member that is pending but nowhere, twice in a row, will never be counted by a worker: it was
 settled by one that died before counting it, or it was cleared. What was about to be counted stands
 in the notes of the workers; what stands in none of them is dropped.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 import msgspec
 from msgspec import Struct
 
-from packhorse.driver.abilities import Lists
+from packhorse.driver.abilities import Cancels, Lists
 from packhorse.flow import ledger
+from packhorse.flow.census import SOME, Census
 from packhorse.flow.ledger import How
 from packhorse.flow.tally import Ended, Tally
-from packhorse.store.contract import AddMembers, Group, Put, RemoveMembers
+from packhorse.store.contract import (
+    Absent,
+    AddMembers,
+    Equals,
+    Group,
+    Put,
+    RemoveMembers,
+    Value,
+)
+from packhorse.wire.flow import Cause
 
 if TYPE_CHECKING:
-    from packhorse.app import Packhorse
+    from packhorse.connection import Connection
     from packhorse.driver.message import Listed
+
+    Found = list[tuple[Connection, Listed]]
 
 EVERY = 30.0
 """Seconds between two sweeps of a worker."""
 
-SOME = 1_000
-"""Members of a batch that one sweep asks the brokers about: the first in the order of their ids."""
+SWEEPER = "batches:sweeper"
+"""Where the store keeps which worker sweeps; another takes over when it has not for three turns."""
 
 NOTES = "batches:notes"
 """Where the store keeps which workers have left notes."""
@@ -54,40 +66,103 @@ def noted(worker: str, note: Note) -> list[Group]:
 
 
 class Sweep:
-    """One process's sweeps of one store. Not thread-safe; raises `ConnectionLost`."""
+    """One worker's sweeps of one store; of all workers one does it. Raises `ConnectionLost`."""
 
-    def __init__(self, tally: Tally) -> None:
+    def __init__(self, tally: Tally, worker: str) -> None:
         self._tally = tally
+        self._worker = worker.encode()
         self._suspects: dict[UUID, set[bytes]] = {}
+        self._unknown: set[UUID] = set()
 
     def run(self) -> int:
         """Looks at the open batches, and counts what will not be counted otherwise; how many."""
         (value,) = self._tally.store.read([ledger.OPEN])
         ids = [UUID(bytes=one) for one in sorted(value)] if isinstance(value, frozenset) else []
+        if ids and not self._in_charge():
+            ids = []
         self._suspects = {id: self._suspects.get(id, set()) for id in ids}
         return sum(self._mend(id) for id in ids)
 
+    def _in_charge(self) -> bool:
+        put = Put(SWEEPER, self._worker, 3 * EVERY)
+        groups = [
+            Group([put], [Absent(SWEEPER)], partition=SWEEPER),
+            Group([put], [Equals(SWEEPER, self._worker)], partition=SWEEPER),
+        ]
+        return self._tally.store.apply(groups)[1] is not None
+
     def _mend(self, id: UUID) -> int:
-        (value,) = self._tally.store.read([ledger.batch_key(id, "pending")])
-        pending = value if isinstance(value, frozenset) else frozenset[bytes]()
-        if not pending:
-            self._tally.finish(id)
+        tally = self._tally
+        plan = tally.look_up(id)
+        if plan is None:
+            self._forget(id)
             return 0
-        some = [one for one in sorted(pending) if one != ledger.DISPATCHER][:SOME]
-        found = _found(self._tally.app, some)
-        if found is None:
+        tally.tell_failure(id, plan)
+        parts = ("pending", "pushing", "alive", "where", "cancelled")
+        values = tally.store.read([ledger.batch_key(id, part) for part in parts])
+        pending, pushing, alive, where, cancelled = values
+        if pushing is not None and alive is None:
+            tally.abandon(id)
+        members = _members(pending)
+        if not members:
+            tally.finish(id)
             return 0
-        missing = {one for one in some if not _alive(found, one)}
-        ended = missing & self._suspects[id]
-        self._suspects[id] = missing - ended
+        if isinstance(pushing, bytes):
+            members -= set(ledger.pushed_now(pushing))
+        census = self._census(_members(where))
+        return 0 if census is None else self._look(id, census, members, cancelled is not None)
+
+    def _look(self, id: UUID, census: Census, members: frozenset[bytes], cancelled: bool) -> int:
+        """Counts those that are nowhere, for the second time; the oldest tell if there may be more."""
+        wanted, suspects, ended = sorted(members), set[bytes](), list[Ended]()
+        for start in range(0, len(wanted), SOME):
+            page = census.look(wanted[start : start + SOME])
+            missing = {one: at for one, at in page.items() if at is not None and not _lives(at)}
+            ended += self._end(id, {k: v for k, v in missing.items() if k in self._suspects[id]})
+            suspects |= missing.keys()
+            if cancelled:
+                _hasten(page.values())
+            elif not missing:
+                break
+        self._suspects[id] = suspects - {one.member for one in ended}
         if ended:
-            notes = self._notes(id)
-            self._tally.count({id: [Ended(one, _how(found, one, notes)) for one in ended]})
+            self._tally.count({id: ended})
         return len(ended)
+
+    def _end(self, id: UUID, missing: "dict[bytes, Found]") -> list[Ended]:
+        notes = self._notes(id) if any(not at for at in missing.values()) else {}
+        return [
+            Ended(one, "failed", self._cause(at[-1][1].message.id))
+            if at
+            else Ended(one, notes.get(one, "dropped"))
+            for one, at in missing.items()
+        ]
+
+    def _cause(self, id: UUID) -> Cause:
+        dead = self._tally.app.failed.get(id)
+        return Cause(id, dead.job if dead else "", dead.reason if dead else "")
+
+    def _census(self, where: frozenset[bytes]) -> Census | None:
+        """None if a broker of the batch cannot be asked, or is none of this app's."""
+        app, names = self._tally.app, {name.decode() for name in where}
+        if not names <= set(app.connections):
+            return None
+        connections = [app.connection(name) for name in sorted(names)]
+        if not all(isinstance(one.driver, Lists) for one in connections):
+            return None
+        return Census(connections, self._tally.store)
+
+    def _forget(self, id: UUID) -> None:
+        """Its plan is gone, or not there yet: the second time it was seen so, it is gone."""
+        if id in self._unknown:
+            self._unknown.discard(id)
+            self._tally.store.apply([ledger.closed(id)])
+        else:
+            self._unknown.add(id)
 
     def _notes(self, batch: UUID) -> dict[bytes, How]:
         (value,) = self._tally.store.read([NOTES])
-        workers = [one.decode() for one in value] if isinstance(value, frozenset) else []
+        workers = [one.decode() for one in _members(value)]
         notes: dict[bytes, How] = {}
         gone = []
         for worker, data in zip(
@@ -103,26 +178,24 @@ class Sweep:
         return notes
 
 
-def _found(app: "Packhorse", members: Sequence[bytes]) -> "dict[bytes, list[Listed]] | None":
-    """What the brokers hold of each member; None if one of them cannot tell."""
-    ids = [(member, id) for member in members for id in ledger.job_ids(member)]
-    found: dict[bytes, list[Listed]] = {member: [] for member in members}
-    for connection in app.all_connections():
-        driver: object = connection.driver
-        if not isinstance(driver, Lists):
-            return None
-        for (member, _), listed in zip(ids, driver.get([id for _, id in ids]), strict=True):
-            if listed is not None:
-                found[member].append(listed)
-    return found
+def _lives(found: "Found") -> bool:
+    return any(listed.state != "dead" for _, listed in found)
 
 
-def _alive(found: "dict[bytes, list[Listed]]", member: bytes) -> bool:
-    return any(listed.state != "dead" for listed in found[member])
+def _hasten(pages: "Iterable[Found | None]") -> None:
+    """Makes members of a cancelled batch that wait for their moment due now, to be settled unrun."""
+    by: dict[str, tuple[Cancels, list[UUID]]] = {}
+    for found in pages:
+        for connection, listed in found or ():
+            driver: object = connection.driver
+            if listed.state == "delayed" and isinstance(driver, Cancels):
+                by.setdefault(connection.name, (driver, []))[1].append(listed.message.id)
+    for driver, ids in by.values():
+        driver.cancel(ids)
 
 
-def _how(found: "dict[bytes, list[Listed]]", member: bytes, notes: dict[bytes, How]) -> How:
-    return "failed" if found[member] else notes.get(member, "dropped")
+def _members(value: Value | None) -> frozenset[bytes]:
+    return value if isinstance(value, frozenset) else frozenset()
 
 
 def _key(worker: str) -> str:

@@ -1,48 +1,37 @@
 """Counts members of batches, ends a batch when nothing is pending, and sends its callbacks.
 
 Called by whoever learns that members have ended: a worker that settled them, the dispatcher, a
-sweep. All of it may be repeated: members count by what names them, an end is written once, and the
-ids of callbacks follow from the batch's.
+sweep. All of it may be repeated: a member leaves those that are pending once, an end is written
+once, and the ids of callbacks follow from the batch's.
 """
 
+import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 from uuid import UUID
 
-import msgspec
 from msgspec import Raw, Struct
 
 from packhorse import events
+from packhorse.errors import PayloadTooLarge
 from packhorse.flow import ledger
-from packhorse.flow.chains import portion_key
 from packhorse.flow.ledger import How
-from packhorse.flow.link import read_portion
-from packhorse.flow.step import callbacks, next_link, send_all, unfolded
+from packhorse.flow.numbers import End, EndState, Numbers, end_state, read_end, write_end
+from packhorse.flow.onward import go_on
+from packhorse.flow.step import callbacks, send_all
 from packhorse.store.contract import Store
-from packhorse.wire.flow import Cause, Membership, Plan, Rest
-from packhorse.wire.seal import open_body, open_envelope
+from packhorse.wire.flow import Cause, Membership, Plan
+from packhorse.wire.seal import open_body, open_envelope, seal
 
 if TYPE_CHECKING:
     from packhorse.app import Packhorse
 
-EndState = Literal["succeeded", "finished with failures", "cancelled"]
-BatchState = Literal["running"] | EndState
+PLANS = 1_000
+"""Plans that a process keeps at hand: they never change, and each count needs one."""
 
-
-class Numbers(Struct, frozen=True):
-    """How a batch stands: of `total` members, how many have not ended, failed, or will never run.
-
-    `finished_at` is in seconds since 1970, None while the batch runs.
-    """
-
-    total: int
-    pending: int
-    failed: int
-    dropped: int
-    state: BatchState
-    cancelled: bool
-    finished_at: float | None
+_log = logging.getLogger("packhorse.batches")
 
 
 class Ended(Struct, frozen=True):
@@ -53,24 +42,13 @@ class Ended(Struct, frozen=True):
     cause: Cause | None = None
 
 
-class End(Struct, frozen=True):
-    """How a batch ended, and when, in seconds since 1970."""
-
-    state: EndState
-    at: float
-
-
-_encode = msgspec.msgpack.Encoder().encode
-read_end = msgspec.msgpack.Decoder(End).decode
-
-
 class Tally:
     """The batches that one connection's store counts. May be used from any thread."""
 
     def __init__(self, app: "Packhorse", connection: str) -> None:
         self.app = app
         self.connection = app.connection(connection)
-        self._plans: dict[UUID, Plan] = {}
+        self._plans: OrderedDict[UUID, Plan] = OrderedDict()
 
     @property
     def store(self) -> Store:
@@ -79,31 +57,32 @@ class Tally:
     def count(self, ended: Mapping[UUID, Sequence[Ended]]) -> None:
         """Counts members that have ended, by their batches, in one round trip.
 
-        Raises `ConnectionLost`; counting the same again is safe.
+        Raises `ConnectionLost`; counting the same again is safe. Batches that were forgotten
+        meanwhile are passed over.
         """
-        groups = [
-            ledger.counted(id, [(one.member, one.how) for one in some])
-            for id, some in ended.items()
-        ]
+        plans = {id: plan for id in ended if (plan := self.plan(id)) is not None}
+        groups, last = [], []
+        for id, plan in plans.items():
+            some = [(one.member, one.how) for one in ended[id]]
+            groups += ledger.counted(id, some, bool(plan.progress))
+            last.append(len(groups) - 1)
         answers = self.store.apply(groups)
-        for (id, some), answer in zip(ended.items(), answers, strict=True):
-            plan = self.plan(id)
-            if plan is None:
-                continue  # forgotten meanwhile
-            causes = [one.cause for one in some if one.how == "failed"]
-            if causes:
-                self._fail(id, plan, causes[0])
-            left = None if answer is None else answer[0]
-            if plan.progress and any(one.member != ledger.DISPATCHER for one in some):
-                label = f"progress {left}"
-                send_all(callbacks(self.app, plan.progress, id, label, batch=self._of(id)))
+        for (id, plan), place in zip(plans.items(), last, strict=True):
+            self._blame(id, plan, ended[id])
+            left, *total = answers[place] or (None,)
+            if plan.progress:
+                label = f"progress {left} of {total[0]}"
+                self._send(plan.progress, id, label)
             if left == 0:
                 self.finish(id)
 
-    def reopen(self, of: Membership) -> None:
-        """A member that failed is about to be retried: the batch waits for it again."""
-        if self.plan(of.id) is not None:
-            self.store.apply(ledger.reopened(of.id, of.member))
+    def reopen(self, members: Sequence[Membership]) -> None:
+        """Members that failed are about to be retried: their batches wait for them again."""
+        by: dict[UUID, list[bytes]] = {}
+        for one in members:
+            by.setdefault(one.id, []).append(one.member)
+        known = {id: some for id, some in by.items() if self.plan(id) is not None}
+        self.store.apply([each for id, some in known.items() for each in ledger.reopened(id, some)])
 
     def cancel(self, id: UUID) -> bool:
         """Keeps pending members from running; False if the batch is over or cancelled already."""
@@ -116,22 +95,26 @@ class Tally:
             self.app.bus.emit(events.BatchCancelled(id=id, name=name))
         return True
 
+    def abandon(self, id: UUID) -> None:
+        """Its dispatcher is no more: what waits does not run, and what was under way is dropped."""
+        self.cancel(id)
+        (value,) = self.store.read([ledger.batch_key(id, "pushing")])
+        if isinstance(value, bytes):
+            self.count({id: [Ended(one, "dropped") for one in ledger.pushed_now(value)]})
+            self.store.apply([ledger.all_pushed(id)])
+        self.finish(id)
+
     def finish(self, id: UUID) -> None:
-        """Writes a batch's end if nothing is pending, and tells it."""
-        (cancelled, before) = self.store.read(
-            [ledger.batch_key(id, "cancelled"), ledger.batch_key(id, "over")]
-        )
+        """Writes a batch's end if nothing is pending and nobody dispatches, and tells it."""
+        parts = ("over", "pushing", "cancelled")
+        before, pushing, cancelled = self.store.read([ledger.batch_key(id, p) for p in parts])
         if isinstance(before, bytes):
             return self.tell(id, before)
-        ((pending, failed, _),) = self._sizes([id])
-        if pending:
+        ((pending, failed, dropped),) = self._sizes([id])
+        if pending or pushing is not None:
             return None
-        state: EndState = "succeeded"
-        if cancelled is not None:
-            state = "cancelled"
-        elif failed:
-            state = "finished with failures"
-        end = _encode(End(state, time.time()))
+        state = end_state(cancelled is not None, failed, dropped)
+        end = write_end(End(state, time.time(), failed > 0, cancelled is not None))
         (answer,) = self.store.apply([ledger.over(id, end)])
         if answer is not None:
             self.tell(id, end)
@@ -139,46 +122,64 @@ class Tally:
 
     def tell(self, id: UUID, end: bytes) -> None:
         """Sends the callbacks of a batch that is over, those that were not sent before."""
-        plan = self.plan(id)
-        if plan is not None:
-            state = read_end(end).state
-            (value,) = self.store.read([ledger.batch_key(id, "told")])
-            sent = value if isinstance(value, frozenset) else frozenset[bytes]()
-            if state == "succeeded":
-                self._call_back(id, "then", plan.then, sent)
-            self._call_back(id, "finally", plan.finally_, sent)
-            if plan.rest is not None:
-                self._go_on(id, plan, plan.rest, state)
-            if self.app.bus.hears(events.BatchFinished):
-                self.app.bus.emit(events.BatchFinished(id=id, name=plan.name, state=state))
-        self.store.apply(ledger.told(id, end))
-        self._plans.pop(id, None)
+        plan, ended = self.plan(id), read_end(end)
+        if plan is None:
+            return
+        self.tell_failure(id, plan)
+        sent = self._told(id)
+        if ended.state == "succeeded":
+            self._call_back(id, "then", plan.then, sent)
+        self._call_back(id, "finally", plan.finally_, sent)
+        if plan.rest is not None:
+            self._go_on(id, plan, ended)
+        if self.app.bus.hears(events.BatchFinished):
+            event = events.BatchFinished(id=id, name=plan.name, state=ended.state)
+            self.app.bus.emit(event)
+        self.store.apply([ledger.told(id, end), ledger.closed(id)])
+        (now,) = self.store.read([ledger.batch_key(id, "over")])
+        if now != end:
+            # A retry came in between, and put it among the open ones before it was taken from them.
+            self.store.apply([ledger.opened(id)])
+
+    def tell_failure(self, id: UUID, plan: Plan) -> None:
+        """Does what the first failure brings along, as far as it is not done yet."""
+        (value,) = self.store.read([ledger.batch_key(id, "cause")])
+        if isinstance(value, bytes):
+            if not plan.allow_failures:
+                self.cancel(id)
+            cause = open_body(open_envelope(value), self.app.formats.known_codecs(), Cause)
+            self._call_back(id, "catch", plan.catch, self._told(id), cause)
 
     def plan(self, id: UUID) -> Plan | None:
         """What a batch is; None if the store knows none of this id."""
         found = self._plans.get(id)
         if found is None:
-            (value,) = self.store.read([ledger.batch_key(id)])
-            if not isinstance(value, bytes):
-                return None
-            known = self.app.formats.known_codecs()
-            found = self._plans[id] = open_body(open_envelope(value), known, Plan)
+            found = self.look_up(id)
+            if found is not None:
+                self._plans[id] = found
+                while len(self._plans) > PLANS:
+                    self._plans.popitem(last=False)
         return found
+
+    def look_up(self, id: UUID) -> Plan | None:
+        """What a batch is, as the store knows it now."""
+        (value,) = self.store.read([ledger.batch_key(id)])
+        if not isinstance(value, bytes):
+            return None
+        return open_body(open_envelope(value), self.app.formats.known_codecs(), Plan)
 
     def numbers(self, ids: Sequence[UUID]) -> list[Numbers]:
         """How batches stand, all of them in two round trips."""
         parts = ("total", "cancelled", "over")
         values = self.store.read([ledger.batch_key(id, part) for id in ids for part in parts])
         found = []
-        for place, (pending, failed, dropped) in enumerate(self._sizes(ids)):
+        for place, sizes in enumerate(self._sizes(ids)):
             total, cancelled, over = values[3 * place : 3 * place + 3]
             end = read_end(over) if isinstance(over, bytes) else None
             found.append(
                 Numbers(
                     total if isinstance(total, int) else 0,
-                    pending,
-                    failed,
-                    dropped,
+                    *sizes,
                     "running" if end is None else end.state,
                     cancelled is not None,
                     None if end is None else end.at,
@@ -192,16 +193,23 @@ class Tally:
         members = sorted(value) if isinstance(value, frozenset) else []
         return [id for member in members for id in ledger.job_ids(member)]
 
-    def _sizes(self, ids: Iterable[UUID]) -> list[tuple[int, int, int]]:
+    def _sizes(self, ids: Sequence[UUID]) -> list[tuple[int, int, int]]:
         answers = self.store.apply([ledger.sizes(id) for id in ids])
         return [(a[0] or 0, a[1] or 0, a[2] or 0) if a else (0, 0, 0) for a in answers]
 
-    def _fail(self, id: UUID, plan: Plan, cause: Cause | None) -> None:
-        if not plan.allow_failures:
-            self.cancel(id)
+    def _told(self, id: UUID) -> frozenset[bytes]:
         (value,) = self.store.read([ledger.batch_key(id, "told")])
-        sent = value if isinstance(value, frozenset) else frozenset[bytes]()
-        self._call_back(id, "catch", plan.catch, sent, cause)
+        return value if isinstance(value, frozenset) else frozenset()
+
+    def _blame(self, id: UUID, plan: Plan, ended: Sequence[Ended]) -> None:
+        """Writes down the first failure, and does what it brings along."""
+        failed = next((one for one in ended if one.how == "failed"), None)
+        if failed is None:
+            return
+        cause = failed.cause or Cause(ledger.chain_of(failed.member), "", "found among the failed")
+        data = seal(cause, self.connection.codecs(), id=id, job="batch", at=time.time())
+        self.store.apply([ledger.blamed(id, failed.member, data)])
+        self.tell_failure(id, plan)
 
     def _call_back(
         self,
@@ -212,32 +220,40 @@ class Tally:
         cause: Cause | None = None,
     ) -> None:
         if links and label.encode() not in sent:
-            of = self._of(id)
-            send_all(callbacks(self.app, links, id, label, batch=of, cause=cause))
+            self._send(links, id, label, cause)
             self.store.apply([ledger.sent(id, label)])
 
-    def _go_on(self, id: UUID, plan: Plan, rest: Rest, state: EndState) -> None:
+    def _send(self, links: Sequence[Raw], id: UUID, label: str, cause: Cause | None = None) -> None:
+        of = Membership(id, self.connection.name)
+        try:
+            made = callbacks(self.app, links, id, label, batch=of, cause=cause)
+        except PayloadTooLarge as error:  # nobody will ever be able to send it
+            _log.error("batch %s: %r cannot be called back: %s", id, label, error)
+            return
+        for answer in send_all(made):
+            if answer.state == "refused":
+                _log.error("batch %s: %r was refused by the broker: %s", id, label, answer.error)
+
+    def _go_on(self, id: UUID, plan: Plan, end: End) -> None:
         """The chain of which the batch is a link goes on, or ends with it."""
-        chain, batch = rest.chain, rest.batch
-        if state == "succeeded" or (plan.allow_failures and state != "cancelled"):
-            if chain is not None and not chain.links and chain.tail:
-                portion = self._portion(chain.store, portion_key(chain.id, chain.tail))
-                chain = unfolded(chain, portion)
-            if chain is not None and chain.links:
-                send_all([next_link(self.app, chain, batch)])
-                return
-            how: How = "done"
-        else:
-            how = "failed" if state == "finished with failures" else "dropped"
-            cause = Cause(id, f"batch {plan.name}".rstrip(), state)
-            if chain is not None:
-                send_all(callbacks(self.app, chain.catch, chain.id, "catch", cause=cause))
-        if batch is not None and batch.member:
-            self.app.batches.tally(batch.store).count({batch.id: [Ended(batch.member, how)]})
+        assert plan.rest is not None
+        batch = plan.rest.batch
+        cause = Cause(id, _title(plan), end.state)
+        how = go_on(self.app, plan.rest, _how(plan, end), cause)
+        if how is not None and batch is not None and batch.member:
+            self.app.batches.tally(batch.store).count({batch.id: [Ended(batch.member, how, cause)]})
 
-    def _portion(self, connection: str, key: str) -> tuple[Raw, ...]:
-        (value,) = self.app.connection(connection).store.read([key])
-        return read_portion(value, self.app.formats.known_codecs())
 
-    def _of(self, id: UUID) -> Membership:
-        return Membership(id, self.connection.name)
+def _how(plan: Plan, end: End) -> How:
+    """How a batch has ended, as a link of a chain."""
+    bearable = plan.allow_failures and not end.cancelled
+    if end.state == "succeeded" or bearable:
+        return "done"
+    return "failed" if end.failed else "dropped"
+
+
+def _title(plan: Plan) -> str:
+    return f"batch {plan.name}".rstrip()
+
+
+__all__ = ["EndState", "Ended", "How", "Numbers", "Tally"]

@@ -37,7 +37,8 @@ class Body(Struct, frozen=True, omit_defaults=True):
     `ser` names another serializer than JSON; `args` is then its bytes in base64. `overrides` are
     options set by `using` for this message only; `until` and `expires` are moments in seconds since
     1970; `context` travels from dispatcher to job. `chain` is what comes after this job, `batch` the
-    batch that it belongs to, `cause` the failure for which a callback was sent.
+    batch that it belongs to, `cause` the failure for which a callback was sent. `mark` tells apart
+    copies of what was sent more than once under one id.
     """
 
     args: Raw
@@ -50,6 +51,7 @@ class Body(Struct, frozen=True, omit_defaults=True):
     chain: Chain | None = None
     batch: Membership | None = None
     cause: Cause | None = None
+    mark: str = ""
     failures: tuple[Failure, ...] = ()
 
 

@@ -56,7 +56,8 @@ def close(execution: "Execution", verdict: Verdict) -> Settlement:
         return _stuck(execution, verdict, error)
     follow = () if brings is None else brings.follow
     if told:
-        brings = msgspec.structs.replace(brings or Consequences(), before=told)
+        brings = brings or Consequences()
+        brings = msgspec.structs.replace(brings, before=(*told, *brings.before))
     outcome: Outcome
     if isinstance(verdict, Again):
         delay = _shortened(verdict.delay, execution.site.connection.driver.capabilities)
@@ -76,12 +77,7 @@ def close(execution: "Execution", verdict: Verdict) -> Settlement:
 
 def _stuck(execution: "Execution", verdict: Verdict, error: Exception) -> Settlement:
     """What is to come next cannot be made: too large, or of a connection that nobody here knows."""
-    _log.error(
-        "job %s %s: what follows it cannot be sent: %s",
-        execution.envelope.job,
-        execution.delivery.message.id,
-        error,
-    )
+    _log_stuck(execution, error)
     if not isinstance(verdict, Bury):
         return close(execution, Bury(f"what follows cannot be sent: {error}", error))
     # Not even what the chain catches with: that is given up, what a batch counts is not.
@@ -92,12 +88,25 @@ def _stuck(execution: "Execution", verdict: Verdict, error: Exception) -> Settle
     return close(execution, verdict)
 
 
+def _log_stuck(execution: "Execution", error: Exception) -> None:
+    _log.error(
+        "job %s %s: what follows it cannot be sent: %s",
+        execution.envelope.job,
+        execution.delivery.message.id,
+        error,
+    )
+
+
 def close_stopped(settlement: Settlement, reason: str) -> Settlement:
     """The settlement instead, of a job whose follow-ups the broker refuses."""
-    execution, verdict = settlement.execution, settlement.verdict
-    assert execution is not None
-    assert verdict is not None
-    return _stuck(execution, verdict, PackhorseError(reason))
+    execution, verdict, brings = settlement.execution, settlement.verdict, settlement.brings
+    assert execution is not None  # or nothing would follow
+    assert brings is not None
+    error = PackhorseError(reason)
+    if isinstance(verdict, Bury):  # its `failed` was called, and what it counts is still counted
+        _log_stuck(execution, error)
+        return msgspec.structs.replace(settlement, brings=msgspec.structs.replace(brings, ahead=()))
+    return close(execution, Bury(f"what follows cannot be sent: {reason}", error))
 
 
 def bury(delivery: Delivery, envelope: Envelope | None, verdict: Bury, site: "Site") -> Settlement:

@@ -1,26 +1,32 @@
 """Carries out what settlements bring along, for a whole group of them at once."""
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from packhorse.driver.abilities import Lists
+from packhorse.driver.outcome import Dead, Done, Outcome
+from packhorse.errors import ConfigError, StoreRequired
+from packhorse.flow.ledger import How
 from packhorse.flow.step import send_all
 from packhorse.flow.sweep import Note, noted
 from packhorse.flow.tally import Ended
-from packhorse.store.contract import Group
-from packhorse.worker.following import Consequences
+from packhorse.store.contract import Group, Store
+from packhorse.worker.following import Consequences, Counted
 
 if TYPE_CHECKING:
     from packhorse.app import Packhorse
     from packhorse.connection import Connection
 
-Counts = dict[str, dict[UUID, list[Ended]]]
-"""Members that have ended, by the store's connection and their batch."""
+NOTED = 10_000
+"""Members at most that a worker's notes name: so many can be left by counts that failed."""
+
+_log = logging.getLogger("packhorse.worker")
 
 
 class Courier:
-    """Sends, writes and counts; both verbs raise `ConnectionLost`, and may be repeated.
+    """Sends, writes and counts; `before` and `after` raise `ConnectionLost`, and may be repeated.
 
     Where the broker can be asked what became of a message, members are counted once it has applied
     their outcome; what was about to be counted is noted before, so that a sweep finds it after a
@@ -31,57 +37,109 @@ class Courier:
         driver: object = connection.driver
         self._app = app
         self._worker = worker
-        self._counts_first = not isinstance(driver, Lists)
+        self._lists = driver if isinstance(driver, Lists) else None
+        self._noted: dict[tuple[UUID, bytes], tuple[str, How]] = {}
+        self._missing: set[str] = set()
 
-    def before(self, brought: Mapping[bytes, Consequences]) -> dict[bytes, str]:
-        """What comes before the broker is told; why some may not go on, by their tokens."""
-        stopped = self._send_ahead(brought)
-        some = [one for token, one in brought.items() if token not in stopped]
-        self._write(pair for one in some for pair in one.before)
-        counts = _counts(some)
-        if self._counts_first:
-            self._count(counts)
-        elif counts:
-            self._note(counts)
-        return stopped
+    def early(self, brings: Consequences) -> bool:
+        """Whether anything would be sent or counted before the broker is told."""
+        return bool(brings.ahead) or (self._lists is None and brings.counted is not None)
+
+    def before(self, brought: Mapping[bytes, Consequences]) -> dict[bytes, Consequences | str]:
+        """What comes before the broker is told.
+
+        Gives what holds instead for some, by their tokens: other consequences, or a reason for
+        which they cannot go on.
+        """
+        instead = self._send_ahead(brought)
+        now = []
+        for token, each in brought.items():
+            one = instead.get(token, each)
+            if not isinstance(one, str):
+                now.append((each.before, one.counted))
+        self._write(pair for before, _ in now for pair in before)
+        counted = [one for _, one in now if one is not None]
+        if self._lists is None:
+            self._count(counted)
+        elif counted:
+            self._note(counted)
+        return instead
 
     def after(self, brought: Sequence[Consequences]) -> None:
         """What comes once the broker has applied the outcomes."""
         self._write(pair for one in brought for pair in one.after)
-        if not self._counts_first:
-            self._count(_counts(brought))
+        if self._lists is not None:
+            counted = [one.counted for one in brought if one.counted is not None]
+            self._count(counted)
+            self.drop(counted)
 
-    def _send_ahead(self, brought: Mapping[bytes, Consequences]) -> dict[bytes, str]:
+    def drop(self, counted: Iterable[Counted]) -> None:
+        """These were counted, or are not to be counted by this worker."""
+        for one in counted:
+            self._noted.pop((one.batch.id, one.batch.member), None)
+
+    def applied(self, outcomes: Sequence[Outcome]) -> list[bool]:
+        """Which of these outcomes the broker shows: it knows the message no more, or as dead.
+
+        None of them where it cannot be asked.
+        """
+        if self._lists is None or not outcomes:
+            return [False] * len(outcomes)
+        found = self._lists.get([one.delivery.message.id for one in outcomes])
+        return [
+            listed.state == "dead" and isinstance(one, Dead)
+            if listed is not None
+            else isinstance(one, Done)
+            for one, listed in zip(outcomes, found, strict=True)
+        ]
+
+    def _send_ahead(self, brought: Mapping[bytes, Consequences]) -> dict[bytes, Consequences | str]:
         owners = {message.id: token for token, one in brought.items() for _, message in one.ahead}
-        answers = send_all(outgoing for one in brought.values() for outgoing in one.ahead)
-        return {
-            owners[message.id]: f"the broker refuses what follows: {answer.error}"
-            for (_, message), answer in answers
-            if answer.state == "refused"
-        }
+        instead: dict[bytes, Consequences | str] = {}
+        for answer in send_all(each for one in brought.values() for each in one.ahead):
+            token = owners[answer.id]
+            otherwise = brought[token].otherwise
+            if answer.state == "refused":
+                instead[token] = f"the broker refuses what follows: {answer.error}"
+            elif answer.state == "taken" and otherwise is not None:
+                instead[token] = otherwise
+        return instead
 
     def _write(self, written: Iterable[tuple[str, Group]]) -> None:
         by: dict[str, list[Group]] = {}
         for name, group in written:
             by.setdefault(name, []).append(group)
         for name, groups in by.items():
-            self._app.connection(name).store.apply(groups)
+            if (store := self._store(name)) is not None:
+                store.apply(groups)
 
-    def _note(self, counts: Counts) -> None:
-        for name, batches in counts.items():
-            note = Note([(id, one.member, one.how) for id, some in batches.items() for one in some])
-            self._app.connection(name).store.apply(noted(self._worker, note))
+    def _note(self, counted: Sequence[Counted]) -> None:
+        for one in counted:
+            self._noted[one.batch.id, one.batch.member] = (one.batch.store, one.how)
+        while len(self._noted) > NOTED:
+            del self._noted[next(iter(self._noted))]
+        for name in {one.batch.store for one in counted}:
+            noted_there = [
+                (id, member, how) for (id, member), (at, how) in self._noted.items() if at == name
+            ]
+            if (store := self._store(name)) is not None:
+                store.apply(noted(self._worker, Note(noted_there)))
 
-    def _count(self, counts: Counts) -> None:
-        for name, batches in counts.items():
-            self._app.batches.tally(name).count(batches)
+    def _count(self, counted: Sequence[Counted]) -> None:
+        by: dict[str, dict[UUID, list[Ended]]] = {}
+        for one in counted:
+            ended = Ended(one.batch.member, one.how, one.cause)
+            by.setdefault(one.batch.store, {}).setdefault(one.batch.id, []).append(ended)
+        for name, batches in by.items():
+            if self._store(name) is not None:
+                self._app.batches.tally(name).count(batches)
 
-
-def _counts(brought: Sequence[Consequences]) -> Counts:
-    counts: Counts = {}
-    for one in brought:
-        if one.counted is not None:
-            of = one.counted.batch
-            ended = Ended(of.member, one.counted.how, one.counted.cause)
-            counts.setdefault(of.store, {}).setdefault(of.id, []).append(ended)
-    return counts
+    def _store(self, name: str) -> Store | None:
+        """A connection's store; None if this process cannot reach it by its settings, which is logged."""
+        try:
+            return self._app.connection(name).store
+        except (ConfigError, StoreRequired) as error:
+            if name not in self._missing:
+                self._missing.add(name)
+                _log.error("worker: members of batches cannot be counted here: %s", error)
+            return None

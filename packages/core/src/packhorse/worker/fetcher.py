@@ -162,14 +162,17 @@ class Fetcher:
         if not asking:
             return
         try:
-            self._gate.admit(asking)
+            admitted = set(self._gate.admit(asking))
         except ConnectionLost:
             for execution in asking:
                 self._settle(give_back(execution))
             raise
         for execution in asking:
-            self._hand.take(execution)
-            self._submit(execution)
+            if execution in admitted:
+                self._hand.take(execution)
+                self._submit(execution)
+            else:  # a copy of what was taken up before
+                self._settle(Settlement(Done(execution.delivery), execution.envelope.job))
 
     def _look_at(self, delivery: Delivery, arrived: float) -> Execution | None:
         """A delivery, opened; None if it went back with an outcome, since nobody here can run it."""

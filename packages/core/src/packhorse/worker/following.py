@@ -4,14 +4,18 @@ Messages that the broker can send in the settling's own transaction become its `
 are sent ahead of it, under ids that stay known, so that a repeat is absorbed.
 """
 
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec import Struct
 
 from packhorse.driver.message import Message
-from packhorse.flow.chains import ended, portion_key
+from packhorse.flow.chains import ChainState, ended, length_of, started, used
+from packhorse.flow.ledger import How, spread
+from packhorse.flow.rest import RestOfChain
 from packhorse.flow.step import callbacks, next_link, unfolded
-from packhorse.store.contract import Delete, Group
+from packhorse.store.contract import Group
 from packhorse.wire.flow import Cause, Chain, Membership
 from packhorse.worker.attempt import Again, Bury, Finish, Verdict
 
@@ -27,7 +31,7 @@ class Counted(Struct, frozen=True):
     """What a batch is to count: one of its members, and how that ended."""
 
     batch: Membership
-    how: Literal["done", "failed", "dropped"]
+    how: How
     cause: Cause | None = None
 
 
@@ -36,7 +40,8 @@ class Consequences(Struct, frozen=True):
 
     `follow` goes with the outcome itself. `ahead` is sent, and `before` written, before the broker
     is told; `after` is written, and `counted` counted, once the broker has applied the outcome.
-    Stores are named by their connections.
+    `otherwise` holds instead if the unique key of what goes ahead is taken. Stores are named by
+    their connections.
     """
 
     follow: "tuple[Message, ...]" = ()
@@ -44,76 +49,88 @@ class Consequences(Struct, frozen=True):
     before: tuple[tuple[str, Group], ...] = ()
     after: tuple[tuple[str, Group], ...] = ()
     counted: Counted | None = None
+    otherwise: "Consequences | None" = None
 
 
 def consequences(execution: "Execution", verdict: Verdict) -> Consequences | None:
-    """What follows; None for a job that stands alone, or goes on.
+    """What follows; None for a job that stands alone, goes on, or was handed on to a batch.
 
     Raises what stands in the way of the next link: `PayloadTooLarge`, `ConfigError`, `PluginError`.
     """
     body = execution.body
     if isinstance(verdict, Again) or (body is None or (body.chain is None and body.batch is None)):
         return None
-    if isinstance(verdict, Finish) and verdict.result in GOES_ON:
-        return _gone_on(execution, body.chain, body.batch)
-    return _over(execution, verdict, body.chain, body.batch)
+    if isinstance(verdict, Bury) or verdict.result not in GOES_ON:
+        return _over(execution, verdict, body.chain, body.batch)
+    around = execution.context.surroundings
+    if around is not None and around.handed_over:
+        return None
+    return _gone_on(execution, body.chain, body.batch, None if around is None else around.touched)
 
 
 def _gone_on(
-    execution: "Execution", chain: Chain | None, batch: Membership | None
-) -> Consequences | None:
-    if chain is not None:
-        around = execution.context.surroundings
-        touched = None if around is None else around.touched
-        if touched is not None:
-            changed = touched.changed()
-            if changed is None:
-                return None  # a batch goes on with it, and with the membership
-            chain = changed
-        used = None
-        if not chain.links and chain.tail:
-            used = Group([Delete(portion_key(chain.id, chain.tail))], partition=str(chain.id))
-            chain = unfolded(chain, execution.portion)
-        if chain.links:
-            return _next(execution, chain, batch, used)
-    done = None if batch is None or not batch.member else Counted(batch, "done")
-    return Consequences(after=_chain_ended(chain, "succeeded"), counted=done)
-
-
-def _next(
-    execution: "Execution", chain: Chain, batch: Membership | None, used: Group | None
+    execution: "Execution",
+    chain: Chain | None,
+    batch: Membership | None,
+    touched: RestOfChain | None,
 ) -> Consequences:
+    if chain is None:
+        return Consequences(counted=_counted(batch, "done"))
+    before: tuple[tuple[str, Group], ...] = ()
+    changed = chain if touched is None else touched.changed()
+    if touched is not None and changed is not chain:
+        chain, before = _grown(changed, batch, touched.connections)
+    after: tuple[tuple[str, Group], ...] = ()
+    if not chain.links and chain.tail:
+        after = ((chain.store, used(chain)),)
+        chain = unfolded(chain, execution.portion)
+    if not chain.links:
+        return Consequences(
+            before=before, after=_ended(chain, "succeeded"), counted=_counted(batch, "done")
+        )
     sent = next_link(execution.site.app, chain, batch)
-    after = () if used is None else ((chain.store, used),)
     follow, ahead = _apart(execution, [sent])
-    return Consequences(follow, ahead, after=after)
+    otherwise = None
+    if ahead and sent[1].unique is not None:
+        otherwise = Consequences(after=_ended(chain, "skipped"), counted=_counted(batch, "dropped"))
+    return Consequences(follow, ahead, before, after, otherwise=otherwise)
+
+
+def _grown(
+    chain: Chain, batch: Membership | None, connections: Iterable[str]
+) -> tuple[Chain, tuple[tuple[str, Group], ...]]:
+    """A chain to which a job added links, and what is written so that they are found."""
+    before = []
+    if batch is not None and batch.member:
+        if not chain.store:
+            chain = msgspec.structs.replace(chain, store=batch.store)
+        before.append((batch.store, spread(batch.id, connections)))
+    if chain.store:
+        before.append((chain.store, started(chain.id, length_of(chain))))
+    return chain, tuple(before)
 
 
 def _over(
     execution: "Execution", verdict: Bury | Finish, chain: Chain | None, batch: Membership | None
 ) -> Consequences:
-    failed = isinstance(verdict, Bury)
     cause = None
     sent: list[tuple[Connection, Message]] = []
-    id = execution.delivery.message.id
     if isinstance(verdict, Bury):
-        cause = Cause(id, execution.envelope.job, verdict.reason)
+        cause = Cause(execution.delivery.message.id, execution.envelope.job, verdict.reason)
         if chain is not None:
             sent = callbacks(execution.site.app, chain.catch, chain.id, "catch", cause=cause)
     follow, ahead = _apart(execution, sent)
-    counted = None
-    if batch is not None and batch.member:
-        counted = Counted(batch, "failed" if failed else "dropped", cause)
-    after = _chain_ended(chain, "failed" if failed else "cancelled")
+    after = () if chain is None else _ended(chain, "cancelled" if cause is None else "failed")
+    counted = _counted(batch, "dropped" if cause is None else "failed", cause)
     return Consequences(follow, ahead, after=after, counted=counted)
 
 
-def _chain_ended(
-    chain: Chain | None, state: Literal["succeeded", "failed", "cancelled"]
-) -> tuple[tuple[str, Group], ...]:
-    if chain is None or not chain.store:
-        return ()
-    return ((chain.store, ended(chain.id, chain.place + 1 + len(chain.links), state)),)
+def _counted(batch: Membership | None, how: How, cause: Cause | None = None) -> Counted | None:
+    return None if batch is None or not batch.member else Counted(batch, how, cause)
+
+
+def _ended(chain: Chain, state: ChainState) -> tuple[tuple[str, Group], ...]:
+    return ((chain.store, ended(chain, state)),) if chain.store else ()
 
 
 def _apart(

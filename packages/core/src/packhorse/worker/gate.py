@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 from packhorse.errors import InvalidPayload, PackhorseError
 from packhorse.flow.chains import cancel_key, portion_key
 from packhorse.flow.ledger import batch_key
-from packhorse.flow.link import read_portion
+from packhorse.flow.link import KNOWN, read_portion
+from packhorse.flow.mark import taken_up
 from packhorse.worker.attempt import Bury, Finish
 from packhorse.worker.execution import Execution
 
@@ -18,18 +19,25 @@ if TYPE_CHECKING:
 def asks(execution: Execution) -> bool:
     """Whether a job has to pass the gate; most have not."""
     body = execution.body
-    return body is not None and (body.batch is not None or body.chain is not None)
+    return body is not None and bool(body.batch or body.chain or body.mark)
 
 
 class Gate:
-    """Decides for jobs of chains and batches whether they may start; used by the fetching thread."""
+    """Decides for jobs of chains and batches, and copies of jobs, whether they may start.
+
+    Used by the fetching thread.
+    """
 
     def __init__(self, app: "Packhorse") -> None:
         self._app = app
 
-    def admit(self, executions: Sequence[Execution]) -> None:
-        """Sets the verdict of those that will not run, and hands the others what the store has of
-        their chain. Raises `ConnectionLost`."""
+    def admit(self, executions: Sequence[Execution]) -> list[Execution]:
+        """Gives those that are no copies of what was taken up before; see `flow/mark.py`.
+
+        Sets the verdict of those that will not run, and hands the others what the store has of
+        their chain. Raises `ConnectionLost`.
+        """
+        executions = self._take_up(executions)
         wanted: dict[str, dict[str, Value | None]] = {}
         for execution in executions:
             for name, key in _keys(execution):
@@ -45,6 +53,22 @@ class Gate:
             values.update(zip(values, store.read(list(values)), strict=True))
         for execution in executions:
             self._judge(execution, wanted)
+        return executions
+
+    def _take_up(self, executions: Sequence[Execution]) -> list[Execution]:
+        pairs = [
+            (one, taken_up(one.delivery.message.id, one.body.mark, KNOWN))
+            for one in executions
+            if one.body is not None and one.body.mark
+        ]
+        if not pairs:
+            return list(executions)
+        store = pairs[0][0].site.connection.store
+        answers = store.apply([group for _, groups in pairs for group in groups])[1::2]
+        copies = {
+            id(one) for (one, _), answer in zip(pairs, answers, strict=True) if answer is None
+        }
+        return [one for one in executions if id(one) not in copies]
 
     def _judge(self, execution: Execution, wanted: "dict[str, dict[str, Value | None]]") -> None:
         body = execution.body

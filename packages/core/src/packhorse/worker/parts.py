@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+import packhorse.flow.start  # noqa: F401  (the job that begins a batch may come to any worker)
 from packhorse.options import OptionSet
 from packhorse.worker.attempt import Verdict
 from packhorse.worker.closing import close
@@ -55,7 +56,7 @@ class Parts:
         self.consumer = driver.consumer(name)
         companion = Companion.of(connection, name)
         courier = Courier(app, connection, name)
-        self.sweeper = Sweeper(app, connection, troubled)
+        self.sweeper = Sweeper(app, connection, name, troubled)
         self.settler = Settler(self.site, self.consumer, self.hand, companion, courier, troubled)
         self.keeper = Keeper(
             self.consumer,

@@ -7,7 +7,10 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from packhorse.driver.contract import Consumer
+from packhorse.driver.message import LOST
 from packhorse.driver.outcome import Outcome, Return, Settled
 from packhorse.errors import ConnectionLost
 from packhorse.worker.closing import Settlement, close_stopped
@@ -104,24 +107,59 @@ class Settler:
 
     def _bring_before(self, group: list[Settlement]) -> list[Settlement]:
         """What comes before; those whose follow-ups are refused fail for that."""
-        brought = {
-            each.outcome.delivery.token: each.brings for each in group if each.brings is not None
-        }
-        stopped = self._courier.before(brought) if brought else {}
-        if not stopped:
+        if all(each.brings is None for each in group):
             return group
-        return [
-            close_stopped(each, stopped[token])
-            if (token := each.outcome.delivery.token) in stopped
-            else each
-            for each in group
-        ]
+        group = self._still_held(group)
+        instead = self._courier.before(
+            {each.outcome.delivery.token: each.brings for each in group if each.brings is not None}
+        )
+        if not instead:
+            return group
+        return [self._instead(each, instead.get(each.outcome.delivery.token)) for each in group]
 
-    def _bring_after(self, applied: list[Consequences]) -> None:
-        """What comes after; it is tried until it is done, and then the broker has applied it long since."""
+    def _instead(self, settlement: Settlement, instead: Consequences | str | None) -> Settlement:
+        if instead is None:
+            return settlement
+        if isinstance(instead, str):
+            (stopped,) = self._bring_before([close_stopped(settlement, instead)])
+            return stopped
+        return msgspec.structs.replace(settlement, brings=instead)
+
+    def _still_held(self, group: list[Settlement]) -> list[Settlement]:
+        """Without those whose lease went to somebody else before anything of theirs goes ahead."""
+        now = time.monotonic()
+        late = [
+            each
+            for each in group
+            if each.brings is not None
+            and each.execution is not None
+            and now >= each.execution.deadline
+            and self._courier.early(each.brings)
+        ]
+        if not late:
+            return group
+        renewed = self._consumer.renew([each.outcome.delivery for each in late])
+        lost = [each for each, answer in zip(late, renewed, strict=True) if answer is LOST]
+        for each in lost:
+            self._lost(each, repeated=False)
+        gone = {each.outcome.delivery.token for each in lost}
+        return [each for each in group if each.outcome.delivery.token not in gone]
+
+    def _bring_after(self, applied: list[Consequences], unsure: list[Settlement]) -> None:
+        """What comes after; it is tried until it is done, and then the broker has applied it long since.
+
+        Of the `unsure` ones some were applied by a call whose reply was lost.
+        """
         failures = 0
-        while applied and not self._giving_up.is_set():
+        while (applied or unsure) and not self._giving_up.is_set():
             try:
+                answers = self._courier.applied([each.outcome for each in unsure])
+                for each, so in zip(unsure, answers, strict=True):
+                    if so and each.brings is not None:
+                        applied.append(each.brings)
+                    else:
+                        self._forget(each)
+                unsure = []
                 return self._courier.after(applied)
             except ConnectionLost as error:
                 failures += 1
@@ -130,6 +168,11 @@ class Settler:
                 _log.exception("worker: what follows from settled jobs could not be carried out")
                 return None
         return None
+
+    def _forget(self, settlement: Settlement) -> None:
+        """Somebody else settles it, and counts it."""
+        if settlement.brings is not None and settlement.brings.counted is not None:
+            self._courier.drop([settlement.brings.counted])
 
     def _settle_apart(self, group: list[Settlement], error: Exception) -> None:
         """One outcome that the driver chokes on must not hold up the others."""
@@ -185,7 +228,7 @@ class Settler:
     def _take_answers(
         self, group: list[Settlement], answers: list[Settled], repeated: bool
     ) -> None:
-        refused, brought = [], []
+        refused, brought, unsure = [], [], []
         for each, answer in zip(group, answers, strict=True):
             if answer == "applied":
                 tell_settled(self._site, each)
@@ -193,9 +236,13 @@ class Settler:
                     brought.append(each.brings)
             elif answer == "gone":
                 self._lost(each, repeated)
+                if repeated:
+                    unsure.append(each)
+                else:
+                    self._forget(each)
             else:
                 refused.append(each)
-        self._bring_after(brought)
+        self._bring_after(brought, unsure)
         again = {each.outcome.delivery.token for each in refused}
         self._drop([t for each in group if (t := each.outcome.delivery.token) not in again])
         self._take_turns(refused)

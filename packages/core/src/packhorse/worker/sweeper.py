@@ -17,14 +17,16 @@ _log = logging.getLogger("packhorse.worker")
 
 
 class Sweeper:
-    """Sweeps twice a minute, one read while no batch is open; does nothing where there is no store."""
+    """Sweeps twice a minute, one read while no batch is open; ends where there is no store."""
 
     def __init__(
         self,
         app: "Packhorse",
         connection: "Connection",
+        worker: str,
         troubled: Callable[[Exception, float], None],
     ) -> None:
+        self._worker = worker
         self._app = app
         self._connection = connection
         self._troubled = troubled
@@ -39,7 +41,7 @@ class Sweeper:
         self._thread.join()
 
     def _work(self) -> None:
-        sweep = Sweep(self._app.batches.tally(self._connection.name))
+        sweep = Sweep(self._app.batches.tally(self._connection.name), self._worker)
         # Many workers that start together do not sweep together.
         pause = EVERY * random.random()
         while not self._stopping.wait(pause):
