@@ -1,7 +1,8 @@
 """`JobContext`: what a running job knows of itself, and what it may ask for."""
 
 import contextvars
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -25,6 +26,7 @@ class Release(Struct, frozen=True):
     """The job asked to run again in `delay` seconds."""
 
     delay: float
+    why: str = ""
 
 
 class Fail(Struct, frozen=True):
@@ -37,6 +39,8 @@ class Fail(Struct, frozen=True):
 class Delete(Struct, frozen=True):
     """The job asked to count as done, whatever it returns."""
 
+    why: str = ""
+
 
 Wish = Release | Fail | Delete
 
@@ -46,10 +50,14 @@ class JobContext:
 
     `attempt` is failures + 1; `deliveries` is the broker's count since the message was last written;
     `token` names the lease; `came_with` is what the dispatcher carried, as it travels. The handler's
-    own thread or task calls the methods; `cancelled` may be read from any.
+    own thread or task calls the methods; `cancelled` may be read from any. `ran` says whether the
+    handler was started, for middleware that looks back.
     """
 
     __slots__ = (
+        "_arrived",
+        "_payload",
+        "_reserved_at",
         "attempt",
         "came_with",
         "cancelled",
@@ -57,7 +65,9 @@ class JobContext:
         "deliveries",
         "id",
         "job",
+        "masks",
         "queue",
+        "ran",
         "surroundings",
         "tags",
         "token",
@@ -77,6 +87,9 @@ class JobContext:
         tags: Sequence[str] = (),
         worker: str = "",
         came_with: Mapping[str, Raw] = {},
+        payload: Struct | None = None,
+        reserved_at: float | None = None,
+        arrived: float | None = None,
     ) -> None:
         self.id = id
         self.job = job
@@ -88,6 +101,11 @@ class JobContext:
         self.tags = tags
         self.worker = worker
         self.came_with = came_with
+        self._payload = payload
+        self._reserved_at = time.time() if reserved_at is None else reserved_at
+        self._arrived = time.monotonic() if arrived is None else arrived
+        self.masks: tuple[Callable[[str], str], ...] = ()
+        self.ran = False
         self.cancelled = False
         self.surroundings: Surroundings | None = None
         self.wish: Wish | None = None
@@ -97,10 +115,13 @@ class JobContext:
         """The context of the job that runs in this thread or task, None outside of one."""
         return _current.get(None)
 
-    def release(self, delay: float = 0.0) -> None:
-        """Puts the job back for `delay` seconds once the handler has returned; no counter moves."""
+    def release(self, delay: float = 0.0, why: str = "") -> None:
+        """Puts the job back for `delay` seconds once the handler has returned; no counter moves.
+
+        `why` is told with the event.
+        """
         if not isinstance(self.wish, Fail):
-            self.wish = Release(float(delay))
+            self.wish = Release(float(delay), why)
 
     def fail(self, reason: str | BaseException = "failed by the job") -> None:
         """Fails the job for good once the handler has ended, whatever its tries."""
@@ -109,10 +130,25 @@ class JobContext:
         else:
             self.wish = Fail(str(reason))
 
-    def delete(self) -> None:
-        """Counts the job as done once the handler has returned."""
+    def delete(self, why: str = "") -> None:
+        """Counts the job as done once the handler has returned; `why` is told with the event."""
         if self.wish is None:
-            self.wish = Delete()
+            self.wish = Delete(why)
+
+    @property
+    def arguments(self) -> Mapping[str, object]:
+        """The arguments by their names: of a function as it gets them, of a class its fields."""
+        return {} if self._payload is None else msgspec.structs.asdict(self._payload)
+
+    def masked(self, text: str) -> str:
+        """A text out of the arguments, as it may stand in the store: hashed if the job is sealed."""
+        for mask in self.masks:
+            text = mask(text)
+        return text
+
+    def now(self) -> float:
+        """The present moment by the broker's clock, in seconds since 1970: all workers share it."""
+        return self._reserved_at + (time.monotonic() - self._arrived)
 
     @property
     def carried(self) -> Mapping[str, object]:

@@ -5,6 +5,7 @@ are sent. No time-out strikes. What a job raises is never lost: it goes to the c
 where the connection names a store, or to the log.
 """
 
+import contextvars
 import logging
 import threading
 import time
@@ -24,6 +25,7 @@ from packhorse.options import NOTHING
 from packhorse.registry import find
 from packhorse.wire.seal import open_envelope
 from packhorse.worker import closing
+from packhorse.worker.asking import finish
 from packhorse.worker.attempt import Bury, Ending
 from packhorse.worker.closing import Settlement, close
 from packhorse.worker.courier import Courier
@@ -50,6 +52,12 @@ class _Ended(Struct, frozen=True):
     again: Message | None = None
     error: BaseException | None = None
 
+    @property
+    def kept_back(self) -> bool:
+        """Whether a guard kept the handler from starting."""
+        execution = self.settlement.execution
+        return execution is not None and not execution.started
+
 
 def run_inline(app: "Packhorse", connection: "Connection", message: Message) -> object:
     """The result of a message's handler; raises what its last attempt raised. Repeats come at once.
@@ -57,7 +65,7 @@ def run_inline(app: "Packhorse", connection: "Connection", message: Message) -> 
     An `async def` job runs on an event loop of its own; in a thread whose loop is running it raises
     `Unsupported`. What the job dispatches goes through `app`.
     """
-    while (ended := _attempt(app, connection, message)).again is not None:
+    while (ended := _started(app, connection, message)).again is not None:
         message = ended.again
     try:
         if follow := _bring(app, connection, ended.settlement):
@@ -78,7 +86,7 @@ class InlineRunner:
     def run(self, message: Message, /, *, quiet: bool = False) -> Sequence[Message]:
         """One attempt, and what is to run next."""
         app, connection = self._app, self._connection
-        ended = _attempt(app, connection, message)
+        ended = (_attempt if quiet else _started)(app, connection, message)
         if ended.again is not None:
             return [ended.again]
         kept = ended.error is None or _keep(connection, ended.settlement)
@@ -100,6 +108,7 @@ class InlineRunner:
         try:
             execution = _execution(site, delivery)
             execution.prepare()
+            finish([execution])
             settlement = close(execution, verdict)
         except PackhorseError:
             settlement = _unrun(site, delivery, verdict)
@@ -109,6 +118,14 @@ class InlineRunner:
         if not _keep(connection, settlement):
             _tell(settlement, _error(settlement))
         return _bring(app, connection, settlement)
+
+
+def _started(app: "Packhorse", connection: "Connection", message: Message) -> _Ended:
+    """An attempt for somebody who waits: whom a guard puts off comes again after its delay."""
+    while (ended := _attempt(app, connection, message)).again is not None and ended.kept_back:
+        message = ended.again
+        time.sleep(message.delay)
+    return ended
 
 
 def _attempt(app: "Packhorse", connection: "Connection", message: Message) -> _Ended:
@@ -143,15 +160,19 @@ def _settle(site: Site, message: Message) -> tuple[Settlement, object]:
         tell_attempted(execution, ending)
         if _is_interrupt(ending.error):
             verdict = Bury("interrupted", ending.error)
+    finish([execution])
     return close(execution, verdict), execution.result
 
 
 def _run(execution: Execution) -> Ending:
+    passage = execution.passage
+    variables = contextvars.copy_context() if passage is None else passage.variables
     if not execution.definition.is_async:
-        return execution.run()
+        return execution.run() if passage is None else variables.run(execution.run)
     import asyncio
 
-    return asyncio.run(execution.run_async())
+    with asyncio.Runner() as runner:
+        return runner.run(execution.run_async(), context=variables)
 
 
 def _execution(site: Site, delivery: Delivery) -> Execution:
@@ -161,7 +182,7 @@ def _execution(site: Site, delivery: Delivery) -> Execution:
         raise UnknownJob(f"no registered job is called {envelope.job!r}; import its module first")
     if definition.is_async:
         _refuse_loop(envelope.job)
-    execution = Execution(site, delivery, envelope, definition)
+    execution = Execution(site, delivery, envelope, definition, time.monotonic())
     execution.open()
     if asks(execution):
         Gate(site.app).admit([execution])

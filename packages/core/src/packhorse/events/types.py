@@ -107,15 +107,17 @@ class JobTimedOut(AttemptEvent, frozen=True, kw_only=True):
 
 
 class JobProcessed(AttemptEvent, frozen=True, kw_only=True):
-    """A job is done and off the broker; `result` is what the outcome was."""
+    """A job is done and off the broker; `result` is what the outcome was, `why` what was said of it."""
 
     result: Literal["done", "deleted", "skipped", "cancelled", "expired", "superseded"]
+    why: str = ""
 
 
 class JobReleased(AttemptEvent, frozen=True, kw_only=True):
-    """A job put itself, or was put by a middleware, back for `delay` seconds."""
+    """A job put itself, or was put by a middleware, back for `delay` seconds; `why` if it said so."""
 
     delay: float
+    why: str = ""
 
 
 class JobReleasedAfterException(AttemptEvent, frozen=True, kw_only=True):

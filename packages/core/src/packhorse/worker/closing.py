@@ -129,7 +129,7 @@ def wait_for_name(delivery: Delivery, envelope: Envelope, delay: float) -> Settl
 
 def give_back(execution: "Execution") -> Settlement:
     """The settlement of what was never started."""
-    return Settlement(Return(execution.delivery), execution.envelope.job)
+    return Settlement(Return(execution.delivery), execution.envelope.job, execution=execution)
 
 
 def _shortened(delay: float, can: Capabilities) -> float:

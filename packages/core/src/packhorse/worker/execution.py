@@ -26,6 +26,7 @@ from packhorse.wire.envelope import Body, Envelope
 from packhorse.wire.seal import arguments, open_body
 from packhorse.worker.attempt import Bury, Ending, Facts, Finish, Policy, Verdict, after, before
 from packhorse.worker.failure import text_of
+from packhorse.worker.passage import Passage
 from packhorse.worker.policy import Policies, read_overrides
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Execution:
     All moments are of the monotonic clock: `arrived`, when the worker got it; `deadline`, the end of
     its lease, moved on by renewals; `started`, 0.0 until the handler starts. `cancelled` and `lost`
     are what a renewal brought to light, `at_ceiling` that there will be no other. `stop` interrupts
-    the handler where its runner can.
+    the handler where its runner can. `passage` is there for what was let through its guards.
     """
 
     __slots__ = (
@@ -80,6 +81,7 @@ class Execution:
         "envelope",
         "facts",
         "lost",
+        "passage",
         "policy",
         "portion",
         "result",
@@ -111,6 +113,7 @@ class Execution:
         self.deadline = delivery.deadline
         self.body: Body | None = None
         self.verdict: Verdict | None = None
+        self.passage: Passage | None = None
         self.portion: tuple[Raw, ...] = ()
         self.result: object = None
         self.started = 0.0
@@ -134,9 +137,9 @@ class Execution:
             self.verdict = Finish("cancelled")
 
     def prepare(self) -> Verdict | None:
-        """Makes an opened message ready to run; else what becomes of it without running."""
+        """Makes an opened message ready to run, once; else what becomes of it without running."""
         body, delivery, envelope = self.body, self.delivery, self.envelope
-        if self.verdict is not None or body is None:
+        if self.verdict is not None or body is None or self.passage is not None:
             return self.verdict
         try:
             self.arguments = self.fresh_arguments()
@@ -164,7 +167,13 @@ class Execution:
             body.tags,
             self.site.worker,
             body.context,
+            self.arguments,
+            delivery.reserved_at,
+            self.arrived,
         )
+        if envelope.enc:
+            known = map(self.site.codecs.__getitem__, envelope.enc)
+            self.context.masks = tuple(codec.hash_key for codec in known if codec.seals)
         if body.chain is not None or body.batch is not None or body.cause is not None:
             self.context.surroundings = Surroundings(
                 self.site.app, self.site.connection, delivery.message.queue, body
@@ -197,9 +206,9 @@ class Execution:
         context = self.context
         token = enter(context)
         try:
-            middleware = self._middleware()
-            if middleware:
-                return self._run_through(middleware)
+            onion, middleware = self._around()
+            if middleware or onion is not None:
+                return self._run_through(onion or Onion(), middleware)
             self._call()
         except BaseException as error:
             return self.ending(error)
@@ -212,9 +221,10 @@ class Execution:
         context = self.context
         token = enter(context)
         try:
-            middleware = self._middleware()
-            if middleware:
-                return await self._run_async_through(middleware)
+            onion, middleware = self._around()
+            if middleware or onion is not None:
+                return await self._run_async_through(onion or Onion(), middleware)
+            context.ran = True
             self.result = await self.definition.run(context, self.arguments)  # type: ignore[misc]
         except BaseException as error:
             return self.ending(error)
@@ -247,8 +257,14 @@ class Execution:
         except BaseException as error:  # a backoff method of the user's job raised
             return Bury(f"the backoff of job {self.envelope.job} raised: {text_of(error)}", error)
 
+    def middleware(self) -> tuple[Middleware, ...]:
+        """What goes round the handler, outermost first; raises what a method of the job's raises."""
+        own = self.definition.middleware(self.arguments)
+        return (*self.site.middleware, *own) if own else self.site.middleware
+
     def _call(self) -> None:
         """Runs a `def` handler."""
+        self.context.ran = True
         self.result = result = self.definition.run(self.context, self.arguments)
         if type(result) is CoroutineType:
             result.close()
@@ -257,12 +273,13 @@ class Execution:
                 "make it an async def"
             )
 
-    def _middleware(self) -> tuple[Middleware, ...]:
-        own = self.definition.middleware(self.arguments)
-        return (*self.site.middleware, *own) if own else self.site.middleware
+    def _around(self) -> tuple[Onion[JobContext] | None, tuple[Middleware, ...]]:
+        """The guards that have let it through already, and what is to be entered yet."""
+        passage = self.passage
+        return (None, self.middleware()) if passage is None else (passage.onion, passage.inner)
 
-    def _run_through(self, middleware: tuple[Middleware, ...]) -> Ending:
-        onion, skipped, error = Onion[JobContext](), False, None
+    def _run_through(self, onion: Onion[JobContext], middleware: tuple[Middleware, ...]) -> Ending:
+        skipped, error = False, None
         try:
             skipped = not onion.enter(middleware, self.context)
             if not skipped:
@@ -271,11 +288,14 @@ class Execution:
             error = raised
         return self.ending(onion.leave(self.result, error), skipped)
 
-    async def _run_async_through(self, middleware: tuple[Middleware, ...]) -> Ending:
-        onion, skipped, error = Onion[JobContext](), False, None
+    async def _run_async_through(
+        self, onion: Onion[JobContext], middleware: tuple[Middleware, ...]
+    ) -> Ending:
+        skipped, error = False, None
         try:
             skipped = not onion.enter(middleware, self.context)
             if not skipped:
+                self.context.ran = True
                 self.result = await self.definition.run(self.context, self.arguments)  # type: ignore[misc]
         except BaseException as raised:
             error = raised

@@ -15,8 +15,8 @@ from packhorse.driver.outcome import Done
 from packhorse.errors import ConnectionLost, InvalidPayload
 from packhorse.registry import find
 from packhorse.wire.seal import open_envelope
-from packhorse.worker.attempt import Bury, unknown
-from packhorse.worker.closing import Settlement, bury, give_back, wait_for_name
+from packhorse.worker.attempt import Again, Bury, Finish, unknown
+from packhorse.worker.closing import Settlement, bury, close, give_back, wait_for_name
 from packhorse.worker.companion import Companion
 from packhorse.worker.execution import Execution, Site
 from packhorse.worker.gate import Gate, asks
@@ -163,16 +163,18 @@ class Fetcher:
             return
         try:
             admitted = set(self._gate.admit(asking))
-        except ConnectionLost:
+        except Exception:
             for execution in asking:
                 self._settle(give_back(execution))
             raise
         for execution in asking:
-            if execution in admitted:
+            if execution not in admitted:  # a copy of what was taken up before
+                self._settle(Settlement(Done(execution.delivery), execution.envelope.job))
+            elif isinstance(execution.verdict, Finish | Again):
+                self._settle(close(execution, execution.verdict))
+            else:
                 self._hand.take(execution)
                 self._submit(execution)
-            else:  # a copy of what was taken up before
-                self._settle(Settlement(Done(execution.delivery), execution.envelope.job))
 
     def _look_at(self, delivery: Delivery, arrived: float) -> Execution | None:
         """A delivery, opened; None if it went back with an outcome, since nobody here can run it."""

@@ -8,6 +8,7 @@ from packhorse.flow.chains import cancel_key, portion_key
 from packhorse.flow.ledger import batch_key
 from packhorse.flow.link import KNOWN, read_portion
 from packhorse.flow.mark import taken_up
+from packhorse.worker.asking import admit, may_be_guarded
 from packhorse.worker.attempt import Bury, Finish
 from packhorse.worker.execution import Execution
 
@@ -19,11 +20,13 @@ if TYPE_CHECKING:
 def asks(execution: Execution) -> bool:
     """Whether a job has to pass the gate; most have not."""
     body = execution.body
-    return body is not None and bool(body.batch or body.chain or body.mark)
+    if body is None:
+        return False
+    return bool(body.batch or body.chain or body.mark) or may_be_guarded(execution)
 
 
 class Gate:
-    """Decides for jobs of chains and batches, and copies of jobs, whether they may start.
+    """Decides whether jobs of chains and batches, copies of jobs, and those with guards may start.
 
     Used by the fetching thread.
     """
@@ -34,8 +37,8 @@ class Gate:
     def admit(self, executions: Sequence[Execution]) -> list[Execution]:
         """Gives those that are no copies of what was taken up before; see `flow/mark.py`.
 
-        Sets the verdict of those that will not run, and hands the others what the store has of
-        their chain. Raises `ConnectionLost`.
+        Sets the verdict of those that will not run, hands the others what the store has of their
+        chain, and leads them through their guards. Raises `ConnectionLost`.
         """
         executions = self._take_up(executions)
         wanted: dict[str, dict[str, Value | None]] = {}
@@ -53,6 +56,7 @@ class Gate:
             values.update(zip(values, store.read(list(values)), strict=True))
         for execution in executions:
             self._judge(execution, wanted)
+        admit(one for one in executions if one.verdict is None and may_be_guarded(one))
         return executions
 
     def _take_up(self, executions: Sequence[Execution]) -> list[Execution]:

@@ -57,9 +57,8 @@ class LoopRunner(Runner):
         while self._ready and len(self._tasks) < self._concurrency:
             execution = self._ready.popleft()
             if self._hand.claim(execution):
-                task = asyncio.Task(
-                    self._run(execution), loop=self._loop, context=self._context.copy()
-                )
+                variables = self._variables(execution)
+                task = asyncio.Task(self._run(execution), loop=self._loop, context=variables)
                 self._tasks.add(task)
                 task.add_done_callback(self._over)
 

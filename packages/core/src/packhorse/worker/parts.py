@@ -14,6 +14,7 @@ from packhorse.worker.courier import Courier
 from packhorse.worker.execution import Execution, Site
 from packhorse.worker.fetcher import Fetcher
 from packhorse.worker.hand import Hand
+from packhorse.worker.holder import Holder
 from packhorse.worker.keeper import Keeper
 from packhorse.worker.loop_runner import LoopRunner
 from packhorse.worker.plan import Limits
@@ -66,6 +67,7 @@ class Parts:
             self.settler.put,
             troubled,
         )
+        self.holder = Holder(self.hand, connection.settings.lease, troubled)
         runner = (self.hand, concurrency, rest, self._finished)
         self.threads = ThreadRunner(*runner)
         self.loop = LoopRunner(*runner)
@@ -90,6 +92,7 @@ class Parts:
         self.sweeper.start()
         self.settler.start()
         self.keeper.start()
+        self.holder.start()
         self.fetcher.start()
 
     def wind_up(self, grace: float, hurry: Callable[[], bool]) -> int:
@@ -105,6 +108,7 @@ class Parts:
         self.threads.stop()
         self.loop.stop()
         self.keeper.stop()
+        self.holder.stop()
         self.sweeper.stop()
         self.settler.stop(within=1.0 if hurry() else max(1.0, end - time.monotonic()))
         self.consumer.close()

@@ -16,8 +16,8 @@ Finished = Callable[[Execution, Verdict], None]
 class Runner:
     """Runs up to `concurrency` executions at once, and rests `rest` seconds after each.
 
-    Each job runs in a copy of the context in which the runner was made: the worker's app is current
-    there, and what one job sets is not seen by the next.
+    Each job runs in a copy of the context in which the runner was made, or the one in which its guards
+    ran: the worker's app is current there, and what one job sets is not seen by the next.
     """
 
     def __init__(self, hand: Hand, concurrency: int, rest: float, finished: Finished) -> None:
@@ -26,6 +26,10 @@ class Runner:
         self._rest = rest
         self._finished = finished
         self._context = contextvars.copy_context()
+
+    def _variables(self, execution: Execution) -> contextvars.Context:
+        passage = execution.passage
+        return self._context.copy() if passage is None else passage.variables
 
     def _begin(self, execution: Execution, stop: Callable[[Execution], None]) -> Verdict | None:
         """Opens the message and tells that it runs, `stop` interrupting it; a verdict if it is not to run."""

@@ -13,6 +13,7 @@ from packhorse.driver.contract import Consumer
 from packhorse.driver.message import LOST
 from packhorse.driver.outcome import Outcome, Return, Settled
 from packhorse.errors import ConnectionLost
+from packhorse.worker.asking import finish
 from packhorse.worker.closing import Settlement, close_stopped
 from packhorse.worker.companion import Companion
 from packhorse.worker.courier import Courier
@@ -107,6 +108,9 @@ class Settler:
 
     def _bring_before(self, group: list[Settlement]) -> list[Settlement]:
         """What comes before; those whose follow-ups are refused fail for that."""
+        passed = [one for each in group if (one := each.execution) is not None and one.passage]
+        if passed:
+            finish(passed)
         if all(each.brings is None for each in group):
             return group
         group = self._still_held(group)

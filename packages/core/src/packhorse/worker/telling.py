@@ -1,6 +1,7 @@
 """The events of an attempt: built only where somebody listens, told once it is so."""
 
 from packhorse import events
+from packhorse.context import Delete, JobContext, Release
 from packhorse.driver.outcome import Return
 from packhorse.events.types import AttemptEvent
 from packhorse.worker.attempt import Again, Bury, Ending, Finish
@@ -47,11 +48,12 @@ def tell_settled(site: Site, settlement: Settlement) -> None:
         return
     elif isinstance(verdict, Finish):
         if bus.hears(events.JobProcessed):
-            _tell(execution, events.JobProcessed, result=verdict.result)
+            _tell(execution, events.JobProcessed, result=verdict.result, why=_why(execution))
     elif isinstance(verdict, Again):
         if verdict.error is None:
             if bus.hears(events.JobReleased):
-                _tell(execution, events.JobReleased, delay=verdict.delay)
+                why = _why(execution)
+                _tell(execution, events.JobReleased, delay=verdict.delay, why=why)
         elif bus.hears(events.JobReleasedAfterException):
             _tell(
                 execution,
@@ -75,6 +77,13 @@ def _tell(execution: Execution, event: type[AttemptEvent], **facts: object) -> N
             **facts,
         )
     )
+
+
+def _why(execution: Execution) -> str:
+    """What handler or middleware said of their wish."""
+    context: JobContext | None = getattr(execution, "context", None)
+    wish = None if context is None else context.wish
+    return wish.why if isinstance(wish, Release | Delete) else ""
 
 
 def _failed(site: Site, settlement: Settlement, verdict: Bury) -> events.JobFailed:

@@ -54,7 +54,7 @@ class ThreadRunner(Runner):
         verdict = self._begin(execution, slot.interrupt)
         if verdict is not None:
             return verdict
-        return self._end(execution, self._context.copy().run(slot.run, execution))
+        return self._end(execution, self._variables(execution).run(slot.run, execution))
 
 
 class _Slot:
