@@ -18,13 +18,13 @@ from packhorse.definition import Definition
 from packhorse.driver.message import Delivery
 from packhorse.errors import JobTimedOut, PackhorseError
 from packhorse.events.bus import Bus
-from packhorse.flow.surroundings import Surroundings
 from packhorse.middleware.compose import Onion
 from packhorse.options import NOTHING, Middleware
 from packhorse.wire.codec import Codec
 from packhorse.wire.envelope import Body, Envelope
 from packhorse.wire.seal import arguments, open_body
 from packhorse.worker.attempt import Bury, Ending, Facts, Finish, Policy, Verdict, after, before
+from packhorse.worker.briefing import brief
 from packhorse.worker.failure import text_of
 from packhorse.worker.passage import Passage
 from packhorse.worker.policy import Policies, read_overrides
@@ -156,28 +156,7 @@ class Execution:
             return Bury(reason, error)
         lost = envelope.lost + delivery.deliveries - 1
         self.facts = Facts(delivery.reserved_at, envelope.failed, lost, body.until, body.expires)
-        self.context = JobContext(
-            delivery.message.id,
-            envelope.job,
-            delivery.message.queue,
-            self.site.connection.name,
-            envelope.failed + 1,
-            delivery.deliveries,
-            delivery.token,
-            body.tags,
-            self.site.worker,
-            body.context,
-            self.arguments,
-            delivery.reserved_at,
-            self.arrived,
-        )
-        if envelope.enc:
-            known = map(self.site.codecs.__getitem__, envelope.enc)
-            self.context.masks = tuple(codec.hash_key for codec in known if codec.seals)
-        if body.chain is not None or body.batch is not None or body.cause is not None:
-            self.context.surroundings = Surroundings(
-                self.site.app, self.site.connection, delivery.message.queue, body
-            )
+        self.context = brief(self, body)
         return before(self.facts, self.policy)
 
     @property
