@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from packhorse.flow.rest import RestOfChain
 from packhorse.wire.envelope import Body
-from packhorse.wire.flow import Cause, Rest
+from packhorse.wire.flow import Cause, Membership, Rest
 
 if TYPE_CHECKING:
     from packhorse.app import Packhorse
@@ -32,6 +32,11 @@ class Surroundings:
         """What comes after this job, for somebody else to go on with: its settling leaves that alone."""
         self.handed_over = True
         return Rest(self._body.chain, self._body.batch)
+
+    @property
+    def membership(self) -> Membership | None:
+        """Of which batch it is, as its message says."""
+        return self._body.batch
 
     @property
     def touched(self) -> RestOfChain | None:
