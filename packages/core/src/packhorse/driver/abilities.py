@@ -40,7 +40,11 @@ class Lists(ABC):
 
     @abstractmethod
     def move(self, ids: Sequence[UUID], queue: str) -> int:
-        """Moves waiting and delayed messages to another queue, their moments kept; how many it moved."""
+        """Moves waiting, delayed and parked messages to another queue; how many it moved.
+
+        Their moments stay as they are, and their unique keys go along: one whose key is taken there
+        is not moved. What has a group joins the one that is there, in the order of sending.
+        """
 
 
 class Cancels(ABC):
@@ -48,7 +52,7 @@ class Cancels(ABC):
 
     @abstractmethod
     def cancel(self, ids: Sequence[UUID]) -> list[Literal["marked", "leased", "gone"]]:
-        """Marks messages and makes the waiting and delayed ones due now.
+        """Marks messages and makes the waiting, delayed and parked ones due now.
 
         "marked": the next worker settles it without running it. "leased": a worker holds it and
         learns of it at the next renewal. "gone": not there, or dead.
@@ -93,9 +97,10 @@ class KeepsDead(ABC):
 
     @abstractmethod
     def revive(self, messages: Sequence[Message]) -> list[Sent]:
-        """Makes dead messages wait again, with the queue, body and delay given here.
+        """Makes dead messages wait again, with the queue, body, delay, key and group given here.
 
-        "stored": revived. "known": no dead message has that id. "taken": its unique key is held.
+        "stored": revived, behind the others of its group. "known": no dead message has that id.
+        "taken": its unique key is held by another; it stays dead.
         """
 
     @abstractmethod

@@ -165,7 +165,10 @@ class Consumer(ABC):
 
     @abstractmethod
     def settle(self, outcomes: Sequence[Outcome]) -> list[Settled]:
-        """Carries out outcomes whose token is current; one answer an outcome."""
+        """Carries out outcomes whose token is current; one answer an outcome.
+
+        Each outcome has its delivery as it was handed out, message and all.
+        """
 
     @abstractmethod
     def renew(self, deliveries: Sequence[Delivery]) -> list[Renewed]:

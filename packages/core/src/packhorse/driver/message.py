@@ -38,8 +38,9 @@ class Message(Struct, frozen=True):
 
     `id` is a UUID, version 7 unless it is derived from another's. `delay` is in seconds from the
     moment at which the broker takes the message. `group`: at most one of a group is leased, in the
-    order of sending. `once`: seconds for which the id stays known after the message is gone, so
-    that sending it again is answered "known".
+    order of sending; the others are parked, and one that is cancelled or superseded there leaves
+    the group and shows none from then on. `once`: seconds for which the id stays known after the
+    message is gone, so that sending it again is answered "known".
     """
 
     id: UUID
