@@ -50,7 +50,11 @@ class Stable:
             process = subprocess.Popen(
                 [*command, "--import", "tests.integration.jobs", *options],
                 cwd=ROOT,
-                env={**os.environ, DIARY: str(self.diary), "PYTHONPATH": str(ROOT)},
+                env={
+                    **os.environ,
+                    DIARY: str(self.diary),
+                    "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path]),
+                },
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )

@@ -288,8 +288,11 @@ def test_retry_until_that_is_over_at_the_start(app: Packhorse) -> None:
 
 
 def test_retry_until_that_ends_meanwhile(app: Packhorse) -> None:
-    handle = raises_until_late.using(retry_until=0.5).dispatch()
-    work_off(app)
+    with working(app):
+        good.dispatch(1)
+        becomes_empty(app)  # the worker is there before the time runs
+        handle = raises_until_late.using(retry_until=0.5).dispatch()
+        becomes_empty(app)
     found = the_failed(app, handle.id)
     assert found.reason == "retry_until is over"
     assert {failure.message for failure in found.failures} == {"still not"}

@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -35,10 +36,19 @@ def test_a_worker_that_is_killed_loses_nothing_and_doubles_nothing(
     make_stable: Callable[[float], Stable],
 ) -> None:
     stable = make_stable(2.0)
-    stable.app.push_many([lasts.bind(number, 0.005) for number in range(1000)])
     killed, stopped = stable.worker("--concurrency", "4"), stable.worker("--concurrency", "4")
-    eventually(lambda: {run.pid for run in stable.runs()} >= {killed.pid}, within=10)
-    eventually(lambda: stable.ended() > 150, within=10)
+    numbers = count()
+
+    def push(jobs: int) -> None:
+        stable.app.push_many([lasts.bind(next(numbers), 0.005) for _ in range(jobs)])
+
+    def both_are_at_work() -> bool:
+        push(20)
+        return {run.pid for run in stable.runs()} == {killed.pid, stopped.pid}
+
+    eventually(both_are_at_work, within=30, every=0.05)
+    push(700)
+    eventually(lambda: stable.app.queue().counts().ready < 600, within=10)
     gone = {killed.pid: kill(killed)}
     stopped.terminate()
     assert stopped.wait(timeout=10) == 0, stable.log(stopped)
@@ -47,7 +57,7 @@ def test_a_worker_that_is_killed_loses_nothing_and_doubles_nothing(
     runs = stable.runs()
     assert overlapping(runs, gone) == []
     jobs = by_job(runs)
-    assert set(jobs) == set(range(1000))
+    assert set(jobs) == set(range(next(numbers)))
     assert all(any(run.end for run in several) for several in jobs.values())
     for several in jobs.values():
         *before, last = several
