@@ -12,7 +12,7 @@ from packhorse import current, events
 from packhorse.carrying import Carrier
 from packhorse.connection import Connection
 from packhorse.dispatch import message_for, raw_message, said
-from packhorse.driver.message import Message
+from packhorse.driver.message import Message, Unique
 from packhorse.errors import ConfigError
 from packhorse.events.bus import Bus, Listener
 from packhorse.formats import Formats
@@ -151,6 +151,8 @@ class Packhorse:
         one = pending(job)
         if said(one, "keep_result"):
             one = one.using(keep_result=0)  # the caller gets it
+        if said(one, "unique"):  # nothing is pushed, so there is nothing that could hold a key
+            one = one.using(unique=False)
         connection = self.connection_of(one)
         result: Any = run_inline(self, connection, message_for(one, connection))
         return result  # type: ignore[no-any-return]
@@ -183,9 +185,10 @@ class Packhorse:
         connection: Connection,
         queue: str,
         delay: float = 0.0,
+        unique: Unique | None = None,
     ) -> JobHandle[object]:
         """Pushes a job by name; see `Queue.push_raw`."""
-        message = raw_message(name, payload, connection, queue, delay)
+        message = raw_message(name, payload, connection, queue, delay, unique)
         return self.send(connection, [message], [name])[0]
 
     def handle(self, id: UUID | str, connection: str | None = None) -> JobHandle[object]:

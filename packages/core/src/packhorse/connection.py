@@ -8,15 +8,18 @@ from msgspec import UNSET, Raw, UnsetType
 
 from packhorse.carrying import outgoing
 from packhorse.driver.contract import Driver, DriverSetup, Runner
+from packhorse.driver.message import Message, Sent, Unique
 from packhorse.driver.url import Url
 from packhorse.errors import StoreRequired, Unsupported
 from packhorse.forwarding import line, lines, resolve
 from packhorse.settings import CONNECTION_KEYS, ConnectionSettings
 from packhorse.store.contract import Store
+from packhorse.wire.envelope import Claim
 
 if TYPE_CHECKING:
     from packhorse.app import Packhorse
     from packhorse.definition import Definition
+    from packhorse.store.unique import UniqueKeys
     from packhorse.wire.codec import Codec
     from packhorse.wire.serializer import Serializer
 
@@ -61,6 +64,34 @@ class Connection:
     def require_store(self) -> None:
         """Raises `StoreRequired` if there is no store; opens none."""
         self._store_opener()
+
+    def send(self, messages: Sequence[Message]) -> list[Sent]:
+        """Sends messages as `Driver.send` does, with unique keys in the store if the broker has none."""
+        driver = self.driver
+        if driver.capabilities.unique or all(one.unique is None for one in messages):
+            return driver.send(messages)
+        return self.unique_keys().send(messages, driver.send)
+
+    def claim(self, unique: Unique | None) -> Claim | None:
+        """What a message has to say of its unique key; None if it has none or the broker keeps it.
+
+        Raises `StoreRequired` where neither the broker nor a store keeps keys.
+        """
+        if unique is None or self.driver.capabilities.unique:
+            return None
+        try:
+            self.require_store()
+        except StoreRequired as error:
+            raise StoreRequired(
+                f"unique jobs need a store where the broker keeps no keys: {error}"
+            ) from None
+        return Claim(self.name, unique)
+
+    def unique_keys(self) -> "UniqueKeys":
+        """The unique keys of a broker that keeps none; raises `StoreRequired`."""
+        from packhorse.store.unique import UniqueKeys
+
+        return UniqueKeys(self.store, self.name, self.driver.capabilities.retention)
 
     def able(self, ability: type[A], what: str) -> A:
         """The driver as one that has an ability; raises `Unsupported` if it lacks it."""

@@ -5,15 +5,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import UNSET, Raw
 
 from packhorse.driver.message import Message, Unique
 from packhorse.errors import InvalidPayload, JobDefinitionError, PayloadTooLarge
 from packhorse.ids import new_id
+from packhorse.keys import hidden, hidden_unique, key_of, unique_of
 from packhorse.options import NOTHING, RUN, OptionSet, check, moment
 from packhorse.payload import has_nan
 from packhorse.pending import Pending
-from packhorse.wire.envelope import Body
+from packhorse.wire.envelope import Body, Claim
 from packhorse.wire.seal import embed, seal
 from packhorse.wire.serializer import JSON
 
@@ -77,7 +78,9 @@ def message_for(
     serializer = connection.serializer()
     args = definition.encode(pending.arguments, serializer, validate)
     over = travelling(pending.overrides)
-    body = _body(options, over, args, serializer.name, connection.outgoing(), now)
+    unique = hidden_unique(unique_of(options.unique, pending, args, serializer), chosen)
+    claim = connection.claim(unique)
+    body = _body(options, over, args, serializer.name, connection.outgoing(), claim, now)
     id = new_id()
     data = seal(body, chosen, id=id, job=definition.name, at=now)
     if limit is not None and len(data) > limit:
@@ -91,8 +94,8 @@ def message_for(
         connection.queue_of(definition, options.queue if queue is None else queue),
         data,
         delay=0.0 if delay is UNSET else delay,
-        unique=unique_of(options.unique, pending, args),
-        group=None if group is UNSET else group,
+        unique=unique,
+        group=None if group is UNSET else hidden(group, chosen),
     )
 
 
@@ -102,9 +105,20 @@ def raw_message(
     connection: "Connection",
     queue: str,
     delay: float,
+    unique: Unique | None = None,
 ) -> Message:
     """A message for a job that this process need not know: only the JSON is checked."""
     check("push_raw", {"name": name, "delay": delay})
+    codecs = connection.codecs()
+    if unique is not None:
+        check("push_raw", {"unique": unique})
+        if not unique.key:
+            raise JobDefinitionError(
+                f"push_raw of job {name}: unique needs a key here, Unique('…'), since what the job "
+                "itself makes of its arguments may not be known"
+            )
+        unique = msgspec.structs.replace(unique, key=key_of(name, unique.key))
+        unique = hidden_unique(unique, codecs)
     if isinstance(payload, Mapping) and has_nan(payload):
         raise InvalidPayload(
             f"job {name}: the payload holds a NaN or an infinity, which JSON cannot"
@@ -116,9 +130,9 @@ def raw_message(
     except (TypeError, ValueError, RecursionError) as error:
         raise InvalidPayload(f"job {name}: the payload is no JSON object: {error}") from error
     id = new_id()
-    body = Body(args=Raw(data), context=connection.outgoing())
-    sealed = seal(body, connection.codecs(), id=id, job=name, at=time.time())
-    return Message(id, connection.forwarded(queue), sealed, delay=delay)
+    body = Body(args=Raw(data), context=connection.outgoing(), unique=connection.claim(unique))
+    sealed = seal(body, codecs, id=id, job=name, at=time.time())
+    return Message(id, connection.forwarded(queue), sealed, delay=delay, unique=unique)
 
 
 def options_of(pending: Pending[Any]) -> OptionSet:
@@ -137,6 +151,7 @@ def _body(
     args: bytes,
     serializer: str,
     context: Mapping[str, Raw],
+    claim: Claim | None,
     now: float,
 ) -> Body:
     until, expires = options.retry_until, options.expires
@@ -148,6 +163,7 @@ def _body(
         expires=None if expires is UNSET else moment(expires, now),
         tags=() if options.tags is UNSET else options.tags,
         context=context,
+        unique=claim,
     )
 
 
@@ -160,15 +176,3 @@ def travelling(overrides: OptionSet) -> dict[str, Raw]:
         for name in RUN
         if (value := getattr(overrides, name)) is not UNSET
     }
-
-
-def unique_of(
-    unique: bool | Unique | UnsetType, pending: Pending[Any], args: bytes
-) -> Unique | None:
-    """A unique key is the job's name and what it says of itself: its key, `unique_id`, its arguments."""
-    if unique is UNSET or unique is False:
-        return None
-    wanted = Unique() if unique is True else unique
-    method = pending.definition.methods.get("unique_id")
-    own = wanted.key or (str(method(pending.arguments)) if method else args.decode())
-    return msgspec.structs.replace(wanted, key=f"{pending.definition.name}:{own}")

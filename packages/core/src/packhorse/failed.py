@@ -17,7 +17,9 @@ from packhorse.driver.message import Listed, Message
 from packhorse.errors import PackhorseError, StoreRequired
 from packhorse.flow.again import fail_again, reopen
 from packhorse.graveyard import PAGE, Graveyard, graveyard
+from packhorse.sending import tell_keys
 from packhorse.wire.envelope import Body, Death, Envelope, Failure
+from packhorse.wire.flow import Membership
 from packhorse.wire.seal import is_sealed, open_body, open_envelope, recount, seal
 
 if TYPE_CHECKING:
@@ -85,7 +87,8 @@ class FailedJobs:
         """Lets failed jobs run again, with fresh counters and their old ids; how many.
 
         `ids` is one, some, in whose order they go, or "all", the oldest first; `queue` narrows them to
-        the failed jobs of one queue.
+        the failed jobs of one queue. One whose unique key another has meanwhile stays where it is, and
+        a `UniqueJobSkipped` tells which that is and who has its key.
         """
         if ids == "all":
             return sum(self._retry_all(*each, queue) for each in self._graveyards())
@@ -150,6 +153,7 @@ class FailedJobs:
         for message in revived:
             members.pop(message.id, None)
             self._tell(connection, message)
+        tell_keys(self._app.bus, connection.name, messages, answers)
         if members:
             fail_again(self._app, members.values())
         return len(revived)
@@ -199,14 +203,17 @@ def _fresh(message: Message, connection: "Connection") -> Message:
         return msgspec.structs.replace(message, body=data, delay=0.0)
     now = time.time()
     shift = now - envelope.at
+    unique = None if body.unique is None else body.unique.unique
     body = msgspec.structs.replace(
         body,
+        unique=connection.claim(unique),
         until=None if body.until is None else body.until + shift,
         expires=None if body.expires is None else body.expires + shift,
         failures=(),
     )
     data = seal(body, codecs, id=envelope.id, job=envelope.job, at=now)
-    return msgspec.structs.replace(message, body=data, delay=0.0)
+    unique = message.unique if unique is None else unique
+    return msgspec.structs.replace(message, body=data, delay=0.0, unique=unique)
 
 
 def _view(listed: Listed, connection: "Connection") -> FailedJob:

@@ -12,9 +12,8 @@ import msgspec
 from msgspec import Struct
 
 from packhorse.driver.abilities import Clears, KeepsDead, Lists
-from packhorse.driver.contract import Driver
-from packhorse.driver.message import Delivery, Listed, Message, Sent
-from packhorse.store.contract import AddMembers, Delete, Equals, Group, Put, RemoveMembers, Store
+from packhorse.driver.message import Delivery, Listed, Message, Sent, Unique
+from packhorse.store.contract import AddMembers, Delete, Equals, Group, Put, RemoveMembers
 
 if TYPE_CHECKING:
     from packhorse.connection import Connection
@@ -54,7 +53,7 @@ def graveyard(connection: "Connection") -> Graveyard:
     driver: object = connection.driver
     if isinstance(driver, KeepsDead):
         return DriverGraveyard(connection)
-    return StoreGraveyard(connection.store, connection.driver, connection.name)
+    return StoreGraveyard(connection)
 
 
 class DriverGraveyard(Graveyard):
@@ -93,6 +92,8 @@ class _Grave(Struct, frozen=True):
     died_at: int
     deliveries: int
     worker: str
+    unique: Unique | None = None
+    group: str | None = None
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -107,10 +108,10 @@ class StoreGraveyard(Graveyard):
     both; `buried` tells a worker that gets such a message again. Listing reads the whole set.
     """
 
-    def __init__(self, store: Store, driver: Driver, connection: str) -> None:
-        self._store = store
-        self._driver = driver
-        self._prefix = f"dead:{connection}"
+    def __init__(self, connection: "Connection") -> None:
+        self._connection = connection
+        self._store = connection.store
+        self._prefix = f"dead:{connection.name}"
 
     def bury(self, dead: "Sequence[tuple[Delivery, bytes]]", worker: str) -> None:
         """Writes messages and their records; burying one twice changes nothing but the record."""
@@ -121,7 +122,14 @@ class StoreGraveyard(Graveyard):
             old = known.get(message.id)
             died_at = time.time_ns() // 1000 if old is None else old.died_at
             grave = _Grave(
-                message.queue, message.body, record, died_at, delivery.deliveries, worker
+                message.queue,
+                message.body,
+                record,
+                died_at,
+                delivery.deliveries,
+                worker,
+                message.unique,
+                message.group,
             )
             member = AddMembers(self._prefix, [_MEMBER.pack(died_at, message.id.bytes)])
             groups.append(Group([Put(self._key(message.id), _encode(grave)), member]))
@@ -155,7 +163,7 @@ class StoreGraveyard(Graveyard):
 
     def revive(self, messages: Sequence[Message]) -> "builtins.list[Sent]":
         there = self._read([message.id for message in messages])
-        sent = self._driver.send([one for one in messages if one.id in there])
+        sent = self._connection.send([one for one in messages if one.id in there])
         # One that has run, and died again by now, has a new record, which stays.
         revived = {answer.id for answer in sent if answer.state == "stored"}
         self._remove({id: grave for id, grave in there.items() if id in revived})
@@ -211,7 +219,7 @@ class StoreGraveyard(Graveyard):
 
 def _listed(id: UUID, grave: _Grave) -> Listed:
     return Listed(
-        Message(id, grave.queue, grave.body),
+        Message(id, grave.queue, grave.body, unique=grave.unique, group=grave.group),
         "dead",
         grave.died_at / 1e6,
         grave.deliveries,

@@ -22,11 +22,12 @@ FIRST_PAUSE, GROWTH, LONGEST_PAUSE = 0.02, 1.5, 0.5
 class JobHandle(Generic[R_co]):
     """Knows where a job went; asks the broker about it. May be used from any thread.
 
-    `vetoed` says that it went nowhere, because its `prepare_for_dispatch` said no. `job` and `queue` are
-    "" if only the id was known. `keeps_result` is None where that is not known.
+    `vetoed` says that it went nowhere, because its `prepare_for_dispatch` said no; `skipped`, that
+    its unique key was taken: this is the handle of the job that holds it. `job` and `queue` are "" if
+    only the id was known. `keeps_result` is None where that is not known.
     """
 
-    __slots__ = ("_connection", "id", "job", "keeps_result", "queue", "vetoed")
+    __slots__ = ("_connection", "id", "job", "keeps_result", "queue", "skipped", "vetoed")
 
     def __init__(
         self,
@@ -36,6 +37,7 @@ class JobHandle(Generic[R_co]):
         queue: str = "",
         *,
         vetoed: bool = False,
+        skipped: bool = False,
         keeps_result: bool | None = None,
     ) -> None:
         self._connection = connection
@@ -44,6 +46,7 @@ class JobHandle(Generic[R_co]):
         self.queue = queue
         self.vetoed = vetoed
         self.keeps_result = keeps_result
+        self.skipped = skipped
 
     @property
     def connection(self) -> str:
@@ -102,8 +105,8 @@ class JobHandle(Generic[R_co]):
         return found
 
     def __repr__(self) -> str:
-        vetoed = ", vetoed" if self.vetoed else ""
-        return f"<{self.job} {self.id} on {self._connection.name}/{self.queue}{vetoed}>"
+        pushed = ", vetoed" if self.vetoed else ", skipped" if self.skipped else ""
+        return f"<{self.job} {self.id} on {self._connection.name}/{self.queue}{pushed}>"
 
 
 class _Waiting:

@@ -218,7 +218,7 @@ def _keep(connection: "Connection", settlement: Settlement) -> bool:
     outcome = settlement.outcome
     if connection.settings.store is None or not isinstance(outcome, Dead):
         return False
-    graves = StoreGraveyard(connection.store, connection.driver, connection.name)
+    graves = StoreGraveyard(connection)
     try:
         graves.bury([(outcome.delivery, outcome.record)], WORKER)
     except PackhorseError:

@@ -176,6 +176,8 @@ def _wrong(name: str, value: Any) -> str:
             return "must be text that is not empty and holds no lone surrogates"
     if name == "backoff":
         return _wrong_backoff(value)
+    if isinstance(value, Unique):
+        return _wrong_unique(value)
     return ""
 
 
@@ -186,6 +188,19 @@ def _wrong_backoff(value: "float | tuple[float, ...] | Exponential") -> str:
     delays = value if isinstance(value, tuple) else (value,)
     if not delays or not all(0 <= delay < math.inf for delay in delays):
         return "must be seconds from 0 up"
+    return ""
+
+
+def _wrong_unique(value: Unique) -> str:
+    try:
+        msgspec.convert(msgspec.to_builtins(value), Unique)
+    except msgspec.ValidationError as error:
+        return f"is no Unique: {error}"
+    times = (value.window, 0.0 if value.max_wait is None else value.max_wait)
+    if not all(0 <= seconds < math.inf for seconds in times):
+        return "must have window and max_wait from 0 up"
+    if value.key and not _is_text(value.key):
+        return "must have a key without lone surrogates"
     return ""
 
 

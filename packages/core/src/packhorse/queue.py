@@ -1,6 +1,7 @@
 """`Queue`: a named line on a connection, to push to, look into and control."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
@@ -9,8 +10,8 @@ from msgspec import Struct
 
 from packhorse import events
 from packhorse.driver.abilities import Cancels, Clears, Lists, Pauses
-from packhorse.driver.message import Counts, Listed, Message, State
-from packhorse.errors import PackhorseError
+from packhorse.driver.message import Counts, Listed, Message, State, Unique
+from packhorse.errors import PackhorseError, StoreRequired
 from packhorse.handle import JobHandle
 from packhorse.job import pending
 from packhorse.pending import Dispatchable
@@ -76,13 +77,19 @@ class Queue:
         return self._app.push_many(jobs, self._connection, self.name, validate=validate)
 
     def push_raw(
-        self, name: str, payload: Mapping[str, object] | bytes | str, *, delay: float = 0.0
+        self,
+        name: str,
+        payload: Mapping[str, object] | bytes | str,
+        *,
+        delay: float = 0.0,
+        unique: Unique | None = None,
     ) -> JobHandle[object]:
         """Pushes a job by its name, which this process need not know; `payload` is its arguments.
 
-        It falls due in `delay` seconds. Raises `InvalidPayload` if the payload is no JSON object.
+        It falls due in `delay` seconds. `unique` needs a key, since the job's own `unique_id` may not
+        be known here. Raises `InvalidPayload` if the payload is no JSON object.
         """
-        return self._app.push_raw(name, payload, self._connection, self.name, delay)
+        return self._app.push_raw(name, payload, self._connection, self.name, delay, unique)
 
     def counts(self, cap: int = 10_000) -> Counts:
         """How many messages are ready, delayed, reserved and parked, each up to `cap`."""
@@ -118,6 +125,9 @@ class Queue:
     def clear(self) -> int:
         """Removes all messages but the failed jobs, and says how many."""
         count = self._connection.able(Clears, "clear a queue").clear(self.name)
+        if not self._connection.driver.capabilities.unique:
+            with suppress(StoreRequired):  # then no unique key was ever taken
+                self._connection.unique_keys().cleared(self.name)
         if self._app.bus.hears(events.QueueCleared):
             self._app.bus.emit(
                 events.QueueCleared(connection=self._connection.name, queue=self.name, count=count)

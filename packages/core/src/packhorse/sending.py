@@ -14,10 +14,12 @@ from packhorse.handle import JobHandle
 from packhorse.ids import new_id
 from packhorse.job import pending
 from packhorse.middleware.compose import Onion
+from packhorse.wire.seal import open_envelope
 
 if TYPE_CHECKING:
     from packhorse.app import Packhorse
     from packhorse.connection import Connection
+    from packhorse.events.bus import Bus
     from packhorse.pending import Dispatchable, Pending
 
 R = TypeVar("R")
@@ -90,9 +92,16 @@ def send(
     _tell(app, events.JobQueueing, connection, messages, names)
     sent = _through_plugins(app, connection, messages, names)
     check_sent(messages, sent, names)
-    _tell(app, events.JobQueued, connection, messages, names)
+    _tell(app, events.JobQueued, connection, messages, names, sent)
+    tell_keys(app.bus, connection.name, messages, sent)
     return [
-        JobHandle(connection, answer.holder or answer.id, name, message.queue)
+        JobHandle(
+            connection,
+            answer.holder or answer.id,
+            name,
+            message.queue,
+            skipped=answer.holder is not None,
+        )
         for message, answer, name in zip(messages, sent, names, strict=True)
     ]
 
@@ -100,6 +109,21 @@ def send(
 def _know(handle: JobHandle[Any], message: Message, keeps_result: bool) -> None:
     if handle.id == message.id:  # else it is that of the job which holds its unique key
         handle.keeps_result = keeps_result
+
+
+def tell_keys(
+    bus: "Bus", connection: str, messages: Sequence[Message], sent: Sequence[Sent]
+) -> None:
+    """Tells which messages were not sent because another has their key, and which lost theirs."""
+    for message, answer in zip(messages, sent, strict=True):
+        if answer.holder is None and answer.superseded is None:
+            continue
+        facts = {"queue": message.queue, "connection": connection}
+        job = open_envelope(message.body).job
+        if answer.holder is not None and bus.hears(events.UniqueJobSkipped):
+            bus.emit(events.UniqueJobSkipped(id=answer.id, holder=answer.holder, job=job, **facts))
+        if answer.superseded is not None and bus.hears(events.JobSuperseded):
+            bus.emit(events.JobSuperseded(id=answer.superseded, by=answer.id, job=job, **facts))
 
 
 def vetoed(
@@ -120,7 +144,7 @@ def _through_plugins(
     """Sends, with what plugins put round each push."""
     around = app.wiring.dispatching
     if not around:
-        return connection.driver.send(messages)
+        return connection.send(messages)
     told = [
         Push(message.id, name, message.queue, connection.name, message.delay)
         for message, name in zip(messages, names, strict=True)
@@ -133,7 +157,7 @@ def _through_plugins(
                 "a plugin's dispatching function returned before its yield; nothing was sent "
                 "(to stop a push it should raise, and say why)"
             )
-        sent = connection.driver.send(messages)
+        sent = connection.send(messages)
     except BaseException as raised:
         error = raised
     error = onion.leave(sent, error)
@@ -163,10 +187,15 @@ def _tell(
     connection: "Connection",
     messages: list[Message],
     names: list[str],
+    sent: Sequence[Sent] = (),
 ) -> None:
+    """Tells of each message, but for those that were not sent because another has their key."""
     if not app.bus.hears(event):
         return
+    skipped = {answer.id for answer in sent if answer.holder is not None}
     for message, name in zip(messages, names, strict=True):
+        if message.id in skipped:
+            continue
         app.bus.emit(
             event(
                 id=message.id,

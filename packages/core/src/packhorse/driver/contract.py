@@ -38,6 +38,7 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     lease_step       seconds to which leases are rounded up; 0: none
     max_lease_total  seconds after which a lease is renewed no more; None: never
     max_body         bytes; None: any
+    retention        seconds after which the broker drops what nobody took; None: it never does
     wake_within      seconds within which `Consumer.wake` ends a blocked `reserve`
     """
 
@@ -54,6 +55,7 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     lease_step: float = 0.0
     max_lease_total: float | None = None
     max_body: int | None = None
+    retention: float | None = None
     wake_within: float = 0.05
 
 

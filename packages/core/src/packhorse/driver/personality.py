@@ -47,6 +47,7 @@ PERSONALITIES = {
             lease_step=1.0,
             max_lease_total=43_200.0,
             max_body=1024 * 1024,
+            retention=14 * 86_400.0,
         ),
     ),
     # A copy would go behind its group, so a retry only makes the message visible again later.
@@ -62,6 +63,7 @@ PERSONALITIES = {
             lease_step=1.0,
             max_lease_total=43_200.0,
             max_body=1024 * 1024,
+            retention=14 * 86_400.0,
         ),
     ),
     # A job knows its lease from the push on, in whole seconds, and belongs to one connection.

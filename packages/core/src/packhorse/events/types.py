@@ -51,6 +51,20 @@ class JobVetoed(JobEvent, frozen=True, kw_only=True):
     """A job was not pushed, because its `prepare_for_dispatch` said no; nobody else knows the id."""
 
 
+class UniqueJobSkipped(JobEvent, frozen=True, kw_only=True):
+    """A job was not pushed, or not retried, because `holder` has its unique key: a live job, or one
+    whose window is not over. Told by whoever pushed: the caller's thread, or a worker's settling one
+    for the next link of a chain."""
+
+    holder: UUID
+
+
+class JobSuperseded(JobEvent, frozen=True, kw_only=True):
+    """A job that waited will not run, because `by`, with the same unique key, took its place."""
+
+    by: UUID
+
+
 class QueueFailedOver(Event, frozen=True, kw_only=True):
     """A failover connection pushed to its next member, because this one failed."""
 

@@ -12,7 +12,7 @@ from packhorse.flow.chains import PORTION, ChainHandle, portion_key, started
 from packhorse.flow.link import links_for, message_of, raw
 from packhorse.ids import new_id
 from packhorse.job import Job, pending
-from packhorse.store.contract import Group, Put
+from packhorse.store.contract import Delete, Group, Put
 from packhorse.wire.flow import Chain, Link, Membership, Portion
 from packhorse.wire.seal import seal
 
@@ -86,7 +86,9 @@ class PendingChain:
         if groups:
             connection.store.apply(groups)
         (handle,) = app.send(connection, [message], [links[0].job])
-        return ChainHandle(app, connection, id, len(links), skipped=handle.id != id)
+        if handle.skipped and groups:
+            connection.store.apply(unwritten(groups))
+        return ChainHandle(app, connection, id, len(links), skipped=handle.skipped)
 
     def links(
         self,
@@ -176,6 +178,14 @@ def first_message(
             store=connection.name if groups else "",
         )
     return *message_of(links[0], app, id, chain=chain, batch=batch, once=once), groups
+
+
+def unwritten(groups: Sequence[Group]) -> list[Group]:
+    """What undoes the groups of a first message that was not pushed."""
+    return [
+        Group([Delete(action.key) for action in group.actions], partition=group.partition)
+        for group in groups
+    ]
 
 
 def as_pending(

@@ -119,7 +119,10 @@ class ChainHandle:
         self.skipped = skipped
 
     def state(self) -> ChainState:
-        """Whether it runs, or how it ended. Raises `StoreRequired` where no store keeps chains."""
+        """Whether it runs, or how it ended; "skipped": the unique key of a link was taken.
+
+        Raises `StoreRequired` where no store keeps chains.
+        """
         (value,) = self._connection.store.read([chain_key(self.id)])
         if not isinstance(value, bytes):
             return "skipped" if self.skipped else "succeeded"

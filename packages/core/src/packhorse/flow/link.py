@@ -9,9 +9,10 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Raw
 
-from packhorse.dispatch import keeps_result, options_of, prepared, said, travelling, unique_of
+from packhorse.dispatch import keeps_result, options_of, prepared, said, travelling
 from packhorse.driver.message import Message
 from packhorse.errors import InvalidPayload, PayloadTooLarge
+from packhorse.keys import hidden, hidden_unique, unique_of
 from packhorse.sending import vetoed
 from packhorse.wire.envelope import Body
 from packhorse.wire.flow import Cause, Chain, Link, Membership, Portion
@@ -79,7 +80,7 @@ def _link(
         expires_at,
         () if options.tags is UNSET else options.tags,
         on.outgoing(),
-        unique=unique_of(options.unique, pending, args),
+        unique=unique_of(options.unique, pending, args, serializer),
         group=None if options.group is UNSET else options.group,
     )
 
@@ -101,6 +102,8 @@ def message_of(
     `PluginError` for a codec.
     """
     connection, now = app.connection(link.connection), time.time()
+    codecs = connection.codecs(link.codecs)
+    unique = hidden_unique(link.unique, codecs)
     body = Body(
         args=link.args,
         ser=link.ser,
@@ -112,8 +115,9 @@ def message_of(
         chain=chain,
         batch=batch,
         cause=cause,
+        unique=connection.claim(unique),
     )
-    data = seal(body, connection.codecs(link.codecs), id=id, job=link.job, at=now)
+    data = seal(body, codecs, id=id, job=link.job, at=now)
     limit = connection.driver.capabilities.max_body
     if limit is not None and len(data) > limit:
         raise PayloadTooLarge(
@@ -125,8 +129,8 @@ def message_of(
         connection.forwarded(link.queue),
         data,
         link.delay,
-        unique=link.unique,
-        group=link.group,
+        unique=unique,
+        group=None if link.group is None else hidden(link.group, codecs),
         once=once,
     )
 

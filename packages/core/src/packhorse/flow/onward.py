@@ -26,13 +26,13 @@ def go_on(app: "Packhorse", rest: Rest, how: How, cause: Cause) -> How | None:
     if how == "done":
         chain = _in_hand(app, chain)
         if chain.links:
-            (answer,) = send_all([next_link(app, chain, rest.batch)])
+            (answer,) = send_all(app, [next_link(app, chain, rest.batch)])
             if answer.state != "taken":
                 return None
             _end(app, chain, "skipped")
             return "dropped"
     elif how == "failed":
-        send_all(callbacks(app, chain.catch, chain.id, "catch", cause=cause))
+        send_all(app, callbacks(app, chain.catch, chain.id, "catch", cause=cause))
     _end(app, chain, _STATES[how])
     return how
 

@@ -12,6 +12,7 @@ from packhorse.flow.chains import link_id
 from packhorse.flow.link import decode, message_of
 from packhorse.flow.mark import marked
 from packhorse.ids import derived_id
+from packhorse.sending import tell_keys
 from packhorse.wire.flow import Cause, Chain, Membership
 
 if TYPE_CHECKING:
@@ -55,16 +56,18 @@ def callbacks(
     ]
 
 
-def send_all(outgoing: "Iterable[Outgoing]") -> list[Sent]:
-    """Sends messages, one call a connection; one answer a message, in no order.
+def send_all(app: "Packhorse", outgoing: "Iterable[Outgoing]") -> list[Sent]:
+    """Sends messages, one call a connection, and tells whose unique key was taken; one answer a message,
+    in no order.
 
     Raises `ConnectionLost`; sending the same again is safe.
     """
     by: dict[str, tuple[Connection, list[Message]]] = {}
     for connection, message in outgoing:
         by.setdefault(connection.name, (connection, []))[1].append(message)
-    return [
-        answer
-        for connection, messages in by.values()
-        for answer in connection.driver.send(marked(connection, messages))
-    ]
+    answers: list[Sent] = []
+    for connection, messages in by.values():
+        sent = connection.send(marked(connection, messages))
+        tell_keys(app.bus, connection.name, messages, sent)
+        answers += sent
+    return answers

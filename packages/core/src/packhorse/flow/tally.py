@@ -230,7 +230,7 @@ class Tally:
         except PayloadTooLarge as error:  # nobody will ever be able to send it
             _log.error("batch %s: %r cannot be called back: %s", id, label, error)
             return
-        for answer in send_all(made):
+        for answer in send_all(self.app, made):
             if answer.state == "refused":
                 _log.error("batch %s: %r was refused by the broker: %s", id, label, answer.error)
 

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from msgspec import Meta, Raw, Struct
 
+from packhorse.driver.message import Unique
 from packhorse.wire.flow import Cause, Chain, Membership
 
 VERSION: Final = 1
@@ -31,6 +32,13 @@ class Failure(Struct, frozen=True):
     worker: str
 
 
+class Claim(Struct, frozen=True, omit_defaults=True):
+    """A unique key that no broker keeps for the message, but the store of the connection `store`."""
+
+    store: str
+    unique: Unique
+
+
 class Body(Struct, frozen=True, omit_defaults=True):
     """What is inside a message. `args` is the arguments' JSON object, untouched until the job is known.
 
@@ -38,7 +46,8 @@ class Body(Struct, frozen=True, omit_defaults=True):
     options set by `using` for this message only; `until` and `expires` are moments in seconds since
     1970; `context` travels from dispatcher to job. `chain` is what comes after this job, `batch` the
     batch that it belongs to, `cause` the failure for which a callback was sent. `mark` tells apart
-    copies of what was sent more than once under one id.
+    copies of what was sent more than once under one id. `unique` is there where a store keeps its
+    unique key, because the broker cannot.
     """
 
     args: Raw
@@ -52,6 +61,7 @@ class Body(Struct, frozen=True, omit_defaults=True):
     batch: Membership | None = None
     cause: Cause | None = None
     mark: str = ""
+    unique: Claim | None = None
     failures: tuple[Failure, ...] = ()
 
 

@@ -16,7 +16,7 @@ from packhorse.wire.seal import recount, seal
 from packhorse.worker.account import account
 from packhorse.worker.attempt import Again, Bury, Verdict
 from packhorse.worker.failure import LIMIT, failure, head, keep, text_of
-from packhorse.worker.following import Consequences, consequences
+from packhorse.worker.following import Consequences, consequences, orphan, waiting_again
 
 if TYPE_CHECKING:
     from packhorse.wire.codec import Codec
@@ -112,7 +112,8 @@ def close_stopped(settlement: Settlement, reason: str) -> Settlement:
 def bury(delivery: Delivery, envelope: Envelope | None, verdict: Bury, site: "Site") -> Settlement:
     """The settlement of a message that nobody here can open, or whose name nobody knows."""
     data = _record(delivery, envelope, (), verdict, site)
-    return Settlement(Dead(delivery, data), "" if envelope is None else envelope.job, verdict)
+    job = "" if envelope is None else envelope.job
+    return Settlement(Dead(delivery, data), job, verdict, brings=orphan(site.connection, delivery))
 
 
 def wait_for_name(delivery: Delivery, envelope: Envelope, delay: float) -> Settlement:
@@ -129,7 +130,10 @@ def wait_for_name(delivery: Delivery, envelope: Envelope, delay: float) -> Settl
 
 def give_back(execution: "Execution") -> Settlement:
     """The settlement of what was never started."""
-    return Settlement(Return(execution.delivery), execution.envelope.job, execution=execution)
+    brings = waiting_again(execution.claimed)
+    return Settlement(
+        Return(execution.delivery), execution.envelope.job, execution=execution, brings=brings
+    )
 
 
 def _shortened(delay: float, can: Capabilities) -> float:

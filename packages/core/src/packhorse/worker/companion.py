@@ -45,7 +45,7 @@ class Companion:
         self._prefix = f"body:{connection.name}"
         self._graves: StoreGraveyard | None = None
         if not isinstance(driver, KeepsDead):
-            self._graves = StoreGraveyard(self._store, connection.driver, connection.name)
+            self._graves = StoreGraveyard(connection)
         self._rewrites = connection.driver.capabilities.rewrite == "none"
 
     @classmethod

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -36,6 +37,7 @@ class Courier:
     def __init__(self, app: "Packhorse", connection: "Connection", worker: str) -> None:
         driver: object = connection.driver
         self._app = app
+        self._connection = connection
         self._worker = worker
         self._lists = driver if isinstance(driver, Lists) else None
         self._noted: dict[tuple[UUID, bytes], tuple[str, How]] = {}
@@ -58,6 +60,7 @@ class Courier:
             if not isinstance(one, str):
                 now.append((each.before, one.counted))
         self._write(pair for before, _ in now for pair in before)
+        self._free(brought.values())
         counted = [one for _, one in now if one is not None]
         if self._lists is None:
             self._count(counted)
@@ -96,7 +99,7 @@ class Courier:
     def _send_ahead(self, brought: Mapping[bytes, Consequences]) -> dict[bytes, Consequences | str]:
         owners = {message.id: token for token, one in brought.items() for _, message in one.ahead}
         instead: dict[bytes, Consequences | str] = {}
-        for answer in send_all(each for one in brought.values() for each in one.ahead):
+        for answer in send_all(self._app, (each for one in brought.values() for each in one.ahead)):
             token = owners[answer.id]
             otherwise = brought[token].otherwise
             if answer.state == "refused":
@@ -104,6 +107,17 @@ class Courier:
             elif answer.state == "taken" and otherwise is not None:
                 instead[token] = otherwise
         return instead
+
+    def _free(self, brought: Iterable[Consequences]) -> None:
+        """Frees unique keys of messages that could not be opened, where a store may keep some."""
+        orphans: dict[str, list[UUID]] = {}
+        for one in brought:
+            if one.orphan is not None:
+                queue, id = one.orphan
+                orphans.setdefault(queue, []).append(id)
+        for queue, ids in orphans.items():
+            with suppress(StoreRequired):  # then no key was ever taken
+                self._connection.unique_keys().orphaned(queue, ids)
 
     def _write(self, written: Iterable[tuple[str, Group]]) -> None:
         by: dict[str, list[Group]] = {}

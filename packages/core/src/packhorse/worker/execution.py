@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from packhorse.app import Packhorse
     from packhorse.connection import Connection
+    from packhorse.worker.claims import Claimed
 
 
 class TimeUp(BaseException):
@@ -64,7 +65,8 @@ class Execution:
     All moments are of the monotonic clock: `arrived`, when the worker got it; `deadline`, the end of
     its lease, moved on by renewals; `started`, 0.0 until the handler starts. `cancelled` and `lost`
     are what a renewal brought to light, `at_ceiling` that there will be no other. `stop` interrupts
-    the handler where its runner can. `passage` is there for what was let through its guards.
+    the handler where its runner can. `passage` is there for what was let through its guards, `claimed`
+    for what has a unique key that a store keeps.
     """
 
     __slots__ = (
@@ -73,6 +75,7 @@ class Execution:
         "at_ceiling",
         "body",
         "cancelled",
+        "claimed",
         "context",
         "deadline",
         "definition",
@@ -114,6 +117,7 @@ class Execution:
         self.body: Body | None = None
         self.verdict: Verdict | None = None
         self.passage: Passage | None = None
+        self.claimed: Claimed | None = None
         self.portion: tuple[Raw, ...] = ()
         self.result: object = None
         self.started = 0.0

@@ -6,11 +6,12 @@ are sent ahead of it, under ids that stay known, so that a repeat is absorbed.
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import msgspec
 from msgspec import Struct
 
-from packhorse.driver.message import Message
+from packhorse.driver.message import Delivery, Message
 from packhorse.flow.chains import ChainState, ended, length_of, started, used
 from packhorse.flow.ledger import How, spread
 from packhorse.flow.rest import RestOfChain
@@ -21,6 +22,7 @@ from packhorse.worker.attempt import Again, Bury, Finish, Verdict
 
 if TYPE_CHECKING:
     from packhorse.connection import Connection
+    from packhorse.worker.claims import Claimed
     from packhorse.worker.execution import Execution
 
 GOES_ON = frozenset({"done", "deleted", "skipped"})
@@ -41,7 +43,8 @@ class Consequences(Struct, frozen=True):
     `follow` goes with the outcome itself. `ahead` is sent, and `before` written, before the broker
     is told; `after` is written, and `counted` counted, once the broker has applied the outcome.
     `otherwise` holds instead if the unique key of what goes ahead is taken. Stores are named by
-    their connections.
+    their connections. Of an `orphan`, queue and id, nobody here can tell whether a store keeps a
+    unique key for it.
     """
 
     follow: "tuple[Message, ...]" = ()
@@ -50,6 +53,7 @@ class Consequences(Struct, frozen=True):
     after: tuple[tuple[str, Group], ...] = ()
     counted: Counted | None = None
     otherwise: "Consequences | None" = None
+    orphan: tuple[str, UUID] | None = None
 
 
 def consequences(execution: "Execution", verdict: Verdict) -> Consequences | None:
@@ -57,6 +61,37 @@ def consequences(execution: "Execution", verdict: Verdict) -> Consequences | Non
 
     Raises what stands in the way of the next link: `PayloadTooLarge`, `ConfigError`, `PluginError`.
     """
+    brought = _of_flow(execution, verdict)
+    if execution.body is None:
+        return orphan(execution.site.connection, execution.delivery)
+    if execution.claimed is None:
+        return brought
+    return _with_key(brought or Consequences(), execution.claimed, verdict)
+
+
+def orphan(connection: "Connection", delivery: Delivery) -> Consequences | None:
+    """What a message that cannot be opened brings along at its end: it may have a unique key."""
+    if connection.driver.capabilities.unique:
+        return None
+    return Consequences(orphan=(delivery.message.queue, delivery.message.id))
+
+
+def waiting_again(claimed: "Claimed | None") -> Consequences | None:
+    """What a job that was not started brings along when it goes back."""
+    return None if claimed is None else _with_key(Consequences(), claimed, Again(0.0, 0, 0))
+
+
+def _with_key(brought: Consequences, claimed: "Claimed", verdict: Verdict) -> Consequences:
+    if isinstance(verdict, Again):
+        group = claimed.wait(verdict.delay)
+        after = () if group is None else ((claimed.store, group),)
+        return msgspec.structs.replace(brought, after=(*brought.after, *after))
+    group = claimed.end(verdict)
+    before = () if group is None else ((claimed.store, group),)
+    return msgspec.structs.replace(brought, before=(*brought.before, *before))
+
+
+def _of_flow(execution: "Execution", verdict: Verdict) -> Consequences | None:
     body = execution.body
     if isinstance(verdict, Again) or (body is None or (body.chain is None and body.batch is None)):
         return None

@@ -10,6 +10,7 @@ from packhorse.flow.link import KNOWN, read_portion
 from packhorse.flow.mark import taken_up
 from packhorse.worker.asking import admit, may_be_guarded
 from packhorse.worker.attempt import Bury, Finish
+from packhorse.worker.claims import claim_keys, has_claim
 from packhorse.worker.execution import Execution
 
 if TYPE_CHECKING:
@@ -22,11 +23,12 @@ def asks(execution: Execution) -> bool:
     body = execution.body
     if body is None:
         return False
-    return bool(body.batch or body.chain or body.mark) or may_be_guarded(execution)
+    return bool(body.batch or body.chain or body.mark or body.unique) or may_be_guarded(execution)
 
 
 class Gate:
-    """Decides whether jobs of chains and batches, copies of jobs, and those with guards may start.
+    """Decides whether jobs of chains and batches, copies of jobs, unique ones whose key a store keeps,
+    and those with guards may start.
 
     Used by the fetching thread.
     """
@@ -56,6 +58,9 @@ class Gate:
             values.update(zip(values, store.read(list(values)), strict=True))
         for execution in executions:
             self._judge(execution, wanted)
+        unique = [one for one in executions if has_claim(one)]
+        if unique:
+            claim_keys(self._app, unique)
         admit(one for one in executions if one.verdict is None and may_be_guarded(one))
         return executions
 

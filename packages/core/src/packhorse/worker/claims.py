@@ -1,0 +1,152 @@
+"""Unique keys that a store keeps, as a worker meets them: who may start, and what is freed at the end."""
+
+import os
+import time
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from msgspec import Struct
+
+from packhorse.errors import PackhorseError
+from packhorse.store.contract import Group, Store, Value
+from packhorse.store.holds import Hold, Place, unpack, window_left
+from packhorse.worker.attempt import Again, Bury, Finish, Verdict
+
+if TYPE_CHECKING:
+    from packhorse.app import Packhorse
+    from packhorse.worker.execution import Execution
+
+PATIENCE = 5.0
+"""Seconds after which a job looks again whether another has taken its place, whose sending is under way."""
+
+
+class Claimed(Struct, frozen=True):
+    """What a job knows of its own key: which store has it, and what it says while the job holds it."""
+
+    store: str
+    place: Place
+    hold: Hold | None
+    sent_at: float
+
+    def end(self, verdict: Verdict) -> Group | None:
+        """What is written before the broker is told that the job has ended."""
+        if self.hold is not None:
+            left = window_left(self.place.unique, self.sent_at, time.time())
+            return self.place.ending(self.hold, left)
+        superseded = isinstance(verdict, Finish) and verdict.result == "superseded"
+        return self.place.forgetting_mark() if superseded else None
+
+    def wait(self, delay: float = 0.0) -> Group | None:
+        """What is written once the broker knows that the job waits again."""
+        return None if self.hold is None else self.place.waiting_again(self.hold, delay)
+
+
+class Judged(Struct, frozen=True):
+    """Whether a job may start, what is to be written for it, and what its key then says."""
+
+    verdict: Finish | None = None
+    waits: bool = False
+    group: Group | None = None
+    hold: Hold | None = None
+
+
+def judge(
+    place: Place,
+    found: Value | None,
+    mark: Value | None,
+    *,
+    sent_at: float,
+    now: float,
+    token: bytes,
+) -> Judged:
+    """Whether a job may start, given what the store has of its key and of itself.
+
+    It must not if another has its key: that one took its place, or this is a message that is over
+    and came again. A key that is for the time before the start is let go here.
+    """
+    value = found if isinstance(found, bytes) else None
+    if mark is not None:
+        return Judged(Finish("superseded"))
+    held = None if value is None else unpack(value)
+    own = held is not None and held.holder == place.id
+    if place.unique.until == "reserved":
+        return _pass(place, value, held, own, window_left(place.unique, sent_at, now))
+    if held is not None and not own:
+        sending = held.phase == "sending"
+        return Judged(waits=True) if sending else Judged(Finish("superseded"))
+    first = now if held is None else held.first
+    hold = Hold(place.id, "started", first, token)
+    return Judged(group=place.starting(hold, value, held), hold=hold)
+
+
+def _pass(place: Place, value: bytes | None, held: Hold | None, own: bool, window: float) -> Judged:
+    if held is None or value is None:
+        return Judged()
+    if own and held.phase in ("sending", "waiting"):
+        return Judged(group=place.passing(held, value, window))
+    return Judged(waits=held.phase == "sending" and place.id in held.replaced)
+
+
+def has_claim(execution: "Execution") -> bool:
+    """Whether a store keeps a job's unique key."""
+    return execution.body is not None and execution.body.unique is not None
+
+
+def claim_keys(app: "Packhorse", executions: "Iterable[Execution]") -> None:
+    """Lets jobs have their keys; sets the verdict of those that must not start. Raises `ConnectionLost`."""
+    by: dict[str, list[Execution]] = {}
+    for execution in executions:
+        body = execution.body
+        assert body is not None
+        assert body.unique is not None
+        by.setdefault(body.unique.store, []).append(execution)
+    for name, some in by.items():
+        try:
+            keys = app.connection(name).unique_keys()
+        except PackhorseError as error:  # the key is kept where this process cannot look
+            for execution in some:
+                execution.verdict = execution.verdict or Bury(str(error), error)
+            continue
+        left = some
+        while left:
+            left = _claim(keys.store, [(one, _place(app, name, one)) for one in left])
+
+
+def _claim(store: Store, asking: "Sequence[tuple[Execution, Place]]") -> "list[Execution]":
+    """One look at the store, and one change of it; those whose key has changed in between."""
+    values = store.read([key for _, place in asking for key in (place.key, place.mark)])
+    now = time.time()
+    judged = [
+        judge(place, found, mark, sent_at=execution.envelope.at, now=now, token=os.urandom(8))
+        for (execution, place), found, mark in zip(asking, values[::2], values[1::2], strict=True)
+    ]
+    groups = [one.group for one in judged if one.group is not None]
+    answers = iter(store.apply(groups) if groups else [])
+    left = []
+    for (execution, place), one in zip(asking, judged, strict=True):
+        if one.group is not None and next(answers) is None:
+            left.append(execution)
+        else:
+            _take(execution, place, one)
+    return left
+
+
+def _take(execution: "Execution", place: Place, judged: Judged) -> None:
+    body, envelope = execution.body, execution.envelope
+    assert body is not None
+    assert body.unique is not None
+    execution.claimed = Claimed(body.unique.store, place, judged.hold, envelope.at)
+    if judged.waits:
+        lost = envelope.lost + execution.delivery.deliveries - 1
+        execution.verdict = execution.verdict or Again(PATIENCE, envelope.failed, lost)
+    elif judged.verdict is not None:
+        execution.verdict = judged.verdict
+
+
+def _place(app: "Packhorse", connection: str, execution: "Execution") -> Place:
+    message, body = execution.delivery.message, execution.body
+    assert body is not None
+    assert body.unique is not None
+    id: UUID = message.id
+    return app.connection(connection).unique_keys().place(message.queue, id, body.unique.unique)
