@@ -43,10 +43,12 @@ class Stable:
         self.workers: list[subprocess.Popen[bytes]] = []
 
     def worker(self, *options: str) -> subprocess.Popen[bytes]:
-        """Starts `packhorse work` with the jobs of these tests."""
+        """Starts `packhorse work` with the jobs of these tests: a worker alone, but for `--processes`."""
         number = len(self.workers)
         with (self.folder / f"worker-{number}.log").open("wb") as log:
             command = [sys.executable, "-m", "packhorse", "--config", str(self.config), "work"]
+            if "--processes" not in options:
+                command += ["--processes", "0"]
             process = subprocess.Popen(
                 [*command, "--import", "tests.integration.jobs", *options],
                 cwd=ROOT,

@@ -22,6 +22,7 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
         if name.startswith("PACKHORSE_"):
             monkeypatch.setenv(name, "")  # so that it is put back, whatever the program sets
             monkeypatch.delenv(name)
+    monkeypatch.setenv("PACKHORSE_PROCESSES", "0")
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setattr(logging, "lastResort", logging.lastResort)
 

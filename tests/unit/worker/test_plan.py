@@ -5,6 +5,7 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from packhorse.worker.plan import (
     EXIT_CODES,
@@ -13,7 +14,9 @@ from packhorse.worker.plan import (
     Limits,
     Load,
     Progress,
+    Recycling,
     StopReason,
+    hard_time_out,
     mean_duration,
     prefetch,
     renewal_due,
@@ -122,6 +125,14 @@ STOPS: dict[str, tuple[Limits, StopReason | None]] = {
     "then empty": (Limits(11, 61.0, 101, True, 5.0), "empty"),
     "then empty_for": (Limits(11, 61.0, 101, False, 5.0), "empty_for"),
     "none of them": (Limits(11, 61.0, 101, False, 6.0), None),
+    "jobs of a process": (Limits(recycling=Recycling(jobs=10)), "recycled"),
+    "age of a process": (Limits(recycling=Recycling(time=60.0)), "recycled"),
+    "memory of a process": (Limits(recycling=Recycling(memory=101)), "recycled"),
+    "a limit comes before recycling": (
+        Limits(max_jobs=10, recycling=Recycling(jobs=1)),
+        "max_jobs",
+    ),
+    "no process is old yet": (Limits(recycling=Recycling(11, 61.0, 102)), None),
 }
 
 
@@ -136,11 +147,33 @@ def test_a_limit_of_no_jobs_is_reached_at_once() -> None:
 
 
 def test_each_reason_has_an_exit_code() -> None:
-    assert {reason for _, reason in STOPS.values() if reason} | {"stopped", "interrupted"} == set(
-        EXIT_CODES
-    )
-    assert {reason for reason, code in EXIT_CODES.items() if code} == {"memory"}
+    by_limit = {reason for _, reason in STOPS.values() if reason}
+    assert by_limit | {"stopped", "interrupted", "stuck"} == set(EXIT_CODES)
+    assert {reason for reason, code in EXIT_CODES.items() if code} == {"memory", "stuck"}
     assert EXIT_CODES["memory"] == 12
+
+
+def test_a_job_that_cannot_be_stopped_comes_before_every_limit() -> None:
+    stuck = structs.replace(ALL, stuck=True)
+    assert stop_reason(Limits(max_memory=100), stuck) == "stuck"
+
+
+def test_a_job_cannot_be_stopped_when_it_outlasts_time_out_and_grace() -> None:
+    assert not hard_time_out(100.0, 20.0, 5.0, 124.9)
+    assert hard_time_out(100.0, 20.0, 5.0, 125.0)
+    assert not hard_time_out(100.0, 0.0, 5.0, 1e9)  # it has no time-out
+
+
+@given(st.floats(0, 1, exclude_max=True))
+def test_recycling_comes_up_to_a_tenth_sooner(random: float) -> None:
+    spread = Recycling(1_000, 100.0, 10_000).spread(random)
+    assert spread.jobs is not None
+    assert spread.time is not None
+    assert spread.memory is not None
+    assert 900 <= spread.jobs <= 1_000
+    assert 90.0 <= spread.time <= 100.0
+    assert 9_000 <= spread.memory <= 10_000
+    assert Recycling(jobs=1).spread(random) == Recycling(jobs=1)
 
 
 @given(st.floats(0, 1e6), st.floats(0, 1e5), st.floats(0.1, 1e4))

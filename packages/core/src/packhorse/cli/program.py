@@ -70,6 +70,7 @@ class Program(click.Group):
         if os.getcwd() not in sys.path:
             sys.path.insert(0, os.getcwd())
         setup = Setup()
+        setup.args = sys.argv[1:] if args is None else args
         try:
             sys.exit(self._main(setup, args, prog_name, extra))
         finally:

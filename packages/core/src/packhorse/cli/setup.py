@@ -1,7 +1,7 @@
 """What `--config`, `--url` and the environment choose: the settings and the app of one command."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ class Setup:
         self.config: str | None = None
         self.url: str | None = None
         self.debug = False
+        self.args: Sequence[str] = ()
         self._app: Packhorse | None = None
 
     def settings(self, *, needs_connection: bool = True) -> Settings:

@@ -40,6 +40,8 @@ REASONS: "Mapping[StopReason, str]" = {
     "max_jobs": "as many jobs ran as were asked for",
     "max_time": "--max-time is over",
     "memory": "it holds more memory than --max-memory",
+    "recycled": "a fresh process takes over",
+    "stuck": "a job cannot be stopped",
 }
 
 

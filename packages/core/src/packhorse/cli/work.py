@@ -1,4 +1,4 @@
-"""`packhorse work`: a worker in this process."""
+"""`packhorse work`: workers under a supervisor, or one in this process."""
 
 import os
 import sys
@@ -16,6 +16,7 @@ from packhorse.errors import ConnectionLost
 if TYPE_CHECKING:
     from packhorse.cli.voice import Style
     from packhorse.options import OptionSet
+    from packhorse.worker.supervised import Supervised
     from packhorse.worker.worker import Report, Worker
 
 WHOLE = click.IntRange(min=1)
@@ -43,6 +44,11 @@ class Flags(TypedDict):
     name: str | None
     as_json: bool
     quiet: bool
+    processes: int
+    recycle_jobs: int | None
+    recycle_time: float | None
+    recycle_memory: int | None
+    supervised: str | None
 
 
 @click.command()
@@ -55,6 +61,14 @@ class Flags(TypedDict):
 )
 @click.option(
     "--concurrency", type=WHOLE, default=8, show_default=True, help="Jobs at once, of each kind."
+)
+@click.option(
+    "--processes",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    envvar="PACKHORSE_PROCESSES",
+    help="Processes under one supervisor; 0: this process alone, for a debugger.",
 )
 @click.option("--import", "modules", multiple=True, metavar="MODULE", help="A module with jobs.")
 @click.option("--tries", type=click.IntRange(min=0), help="For jobs that say none; 0: no limit.")
@@ -69,6 +83,9 @@ class Flags(TypedDict):
 @click.option("--max-jobs", type=WHOLE, metavar="N", help="Stop after so many jobs.")
 @click.option("--max-time", type=duration, help="Stop after so long.")
 @click.option("--max-memory", type=WHOLE, metavar="MB", help="Stop, with exit code 12, above it.")
+@click.option("--recycle-jobs", type=WHOLE, metavar="N", help="A fresh process after so many jobs.")
+@click.option("--recycle-time", type=duration, help="A fresh process after so long.")
+@click.option("--recycle-memory", type=WHOLE, metavar="MB", help="A fresh process above it.")
 @click.option("--once", is_flag=True, help="Run one job, if there is one, and stop.")
 @click.option("--stop-when-empty", is_flag=True, help="Stop when nothing is ready.")
 @click.option("--stop-when-empty-for", type=duration, help="Stop when nothing came for so long.")
@@ -82,6 +99,7 @@ class Flags(TypedDict):
 @click.option("--name", metavar="NAME", help="The worker's name, for people.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object a line, for programs.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but warnings.")
+@click.option("--supervised", hidden=True, metavar="LINK", help="For a supervisor's own use.")
 @click.pass_obj
 def work(setup: Setup, /, **flags: Unpack[Flags]) -> int:
     """Run jobs until told to stop.
@@ -89,31 +107,81 @@ def work(setup: Setup, /, **flags: Unpack[Flags]) -> int:
     SIGTERM and Ctrl-C stop it: it takes no more jobs, lets those that run finish within --grace and
     gives back the rest; a second one ends the waiting. On a terminal each job is a line; elsewhere
     only what fails is, unless --json asks for all.
+
+    A supervisor starts the processes that run jobs. One that dies is replaced, and what it held is
+    given back at once; one that a job keeps from ending, long after that job's time-out, is killed.
     """
+    if flags["processes"] and flags["supervised"] is None:
+        return _supervise(setup, flags)
+    return _work(setup, flags)
+
+
+def _supervise(setup: Setup, flags: Flags) -> int:
+    """Processes of this very command under a supervisor."""
+    import socket
+
+    from packhorse.worker.supervisor import Supervisor
+
+    return Supervisor(
+        [sys.executable, "-m", "packhorse", *setup.args],
+        name=flags["name"] or f"{socket.gethostname()}-{os.getpid()}",
+        processes=flags["processes"],
+        lines=2 * flags["concurrency"],
+        grace=flags["grace"],
+    ).run()
+
+
+def _work(setup: Setup, flags: Flags) -> int:
+    """A worker in this process."""
     from packhorse.cli.voice import Voice
     from packhorse.registry import names
+    from packhorse.worker.parts import OWN_JOBS
+    from packhorse.worker.plan import Recycling
+    from packhorse.worker.supervised import Link, Supervised
 
     overrides = _overrides(flags)
     app = setup.app_with_jobs(flags["modules"])
-    worker = _worker(setup, flags, overrides)
+    link = flags["supervised"]
+    supervised = None if link is None else Supervised(Link.from_text(link))
+    worker = _worker(setup, flags, overrides, supervised)
     voice = Voice(worker, _style(flags))
     voice.listen(app.bus)
-    voice.started(app.connection(flags["connection"]), len(names()))
+    voice.started(app.connection(flags["connection"]), len(names()) - len(OWN_JOBS))
     started = time.monotonic()
+
+    def leave(report: "Report") -> NoReturn:
+        voice.stopped(report, time.monotonic() - started)
+        _farewell(supervised, report)
+        _leave(report)
+
     report = worker.run(
         stop_when_empty=flags["stop_when_empty"] or flags["once"],
         stop_when_empty_for=flags["stop_when_empty_for"],
         max_jobs=1 if flags["once"] else flags["max_jobs"],
         max_time=flags["max_time"],
-        max_memory=None if (limit := flags["max_memory"]) is None else limit * 1024 * 1024,
+        max_memory=_bytes(flags["max_memory"]),
+        recycling=Recycling(
+            flags["recycle_jobs"], flags["recycle_time"], _bytes(flags["recycle_memory"])
+        ),
+        leave=leave,
     )
     voice.stopped(report, time.monotonic() - started)
-    if report.unfinished:
-        _leave(report)
+    _farewell(supervised, report)
     return report.exit_code
 
 
-def _worker(setup: Setup, flags: Flags, overrides: "OptionSet") -> "Worker":
+def _bytes(megabytes: int | None) -> int | None:
+    return None if megabytes is None else megabytes * 1024 * 1024
+
+
+def _farewell(supervised: "Supervised | None", report: "Report") -> None:
+    if supervised is not None:
+        supervised.leave(report.reason)
+
+
+def _worker(
+    setup: Setup, flags: Flags, overrides: "OptionSet", supervised: "Supervised | None"
+) -> "Worker":
     """The worker, once its broker has answered or is known to be away."""
     from packhorse.worker.worker import Worker
 
@@ -130,6 +198,7 @@ def _worker(setup: Setup, flags: Flags, overrides: "OptionSet") -> "Worker":
         sleep=flags["sleep"],
         rest=flags["rest"],
         grace=flags["grace"],
+        supervised=supervised,
     )
     try:
         on.driver.counts(worker.queues[0], 1)

@@ -253,6 +253,18 @@ class WorkerStopping(WorkerEvent, frozen=True, kw_only=True):
     jobs: int
 
 
+class WorkerCrashed(WorkerEvent, frozen=True, kw_only=True):
+    """Another process of this supervisor died (told in the thread that takes over from it).
+
+    `worker` is its name, `code` its exit code (negative: the signal), `killed` why its supervisor
+    killed it, "" if that did not; `running` are the jobs that it was running.
+    """
+
+    code: int
+    killed: str
+    running: Sequence[UUID]
+
+
 class WorkerQueuePaused(WorkerEvent, frozen=True, kw_only=True):
     """A worker learnt that a queue of its is paused (fetching thread)."""
 

@@ -66,7 +66,7 @@ class Execution:
     its lease, moved on by renewals; `started`, 0.0 until the handler starts. `cancelled` and `lost`
     are what a renewal brought to light, `at_ceiling` that there will be no other. `stop` interrupts
     the handler where its runner can. `passage` is there for what was let through its guards, `claimed`
-    for what has a unique key that a store keeps.
+    for what has a unique key that a store keeps, `line` is its place on the process's board.
     """
 
     __slots__ = (
@@ -83,6 +83,7 @@ class Execution:
         "duration",
         "envelope",
         "facts",
+        "line",
         "lost",
         "passage",
         "policy",
@@ -120,6 +121,7 @@ class Execution:
         self.claimed: Claimed | None = None
         self.portion: tuple[Raw, ...] = ()
         self.result: object = None
+        self.line: int | None = None
         self.started = 0.0
         self.duration = 0.0
         self.cancelled = False

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from packhorse.driver.contract import Consumer
 from packhorse.driver.message import CANCELLED, CEILING, LOST, Refusal
 from packhorse.errors import ConnectionLost
+from packhorse.worker.board import Board
 from packhorse.worker.closing import Settlement, give_back
 from packhorse.worker.execution import Execution
 from packhorse.worker.hand import Hand
@@ -36,6 +37,7 @@ class Keeper:
         by_clock: bool,
         settle: Callable[[Settlement], None],
         troubled: Callable[[Exception, float], None],
+        board: Board | None = None,
     ) -> None:
         self._consumer = consumer
         self._hand = hand
@@ -43,6 +45,7 @@ class Keeper:
         self._by_clock = by_clock
         self._settle = settle
         self._troubled = troubled
+        self._board = board
         self._failures = 0
         self._not_before = 0.0
         self._stopping = threading.Event()
@@ -68,6 +71,8 @@ class Keeper:
             self._hand.rest()
 
     def _look(self, now: float) -> None:
+        if self._board is not None:
+            self._board.beat(now)
         self.return_unstarted(now)
         started = list(self._hand.started.values())
         for execution in started:

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 
 from packhorse.worker.attempt import Bury
+from packhorse.worker.board import Board
 from packhorse.worker.execution import Execution
 from packhorse.worker.hand import Hand
 from packhorse.worker.runner import Finished, Runner
@@ -18,8 +19,16 @@ class LoopRunner(Runner):
     that call runs in a helper thread, because `failed` is ordinary code and may block.
     """
 
-    def __init__(self, hand: Hand, concurrency: int, rest: float, finished: Finished) -> None:
-        super().__init__(hand, concurrency, rest, finished)
+    def __init__(
+        self,
+        hand: Hand,
+        concurrency: int,
+        rest: float,
+        finished: Finished,
+        board: Board | None = None,
+        grace: float = 0.0,
+    ) -> None:
+        super().__init__(hand, concurrency, rest, finished, board, grace)
         self._ready: deque[Execution] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None

@@ -3,21 +3,22 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
-import packhorse.flow.start  # noqa: F401  (the job that begins a batch may come to any worker)
+from packhorse.flow.start import StartBatch
 from packhorse.options import OptionSet
 from packhorse.worker.attempt import Verdict
-from packhorse.worker.closing import close
+from packhorse.worker.board import Board
+from packhorse.worker.closing import Settlement, close, give_back
 from packhorse.worker.companion import Companion
 from packhorse.worker.courier import Courier
-from packhorse.worker.execution import Execution, Site
+from packhorse.worker.execution import Execution, Site, TimeUp
 from packhorse.worker.fetcher import Fetcher
 from packhorse.worker.hand import Hand
 from packhorse.worker.holder import Holder
 from packhorse.worker.keeper import Keeper
 from packhorse.worker.loop_runner import LoopRunner
-from packhorse.worker.plan import Limits
+from packhorse.worker.plan import Limits, hard_time_out
 from packhorse.worker.policy import Policies
 from packhorse.worker.settler import Settler
 from packhorse.worker.sweeper import Sweeper
@@ -27,6 +28,9 @@ from packhorse.worker.thread_runner import ThreadRunner
 if TYPE_CHECKING:
     from packhorse.app import Packhorse
     from packhorse.connection import Connection
+
+OWN_JOBS = (StartBatch,)
+"""Jobs of packhorse itself, which every worker knows."""
 
 _log = logging.getLogger("packhorse.worker")
 
@@ -47,6 +51,8 @@ class Parts:
         limits: Limits,
         sleep: float,
         rest: float,
+        grace: float,
+        board: Board | None,
         noticed: Callable[[], None],
         troubled: Callable[[Exception, float], None],
     ) -> None:
@@ -66,9 +72,11 @@ class Parts:
             driver.capabilities.fencing == "clock",
             self.settler.put,
             troubled,
+            board,
         )
         self.holder = Holder(self.hand, connection.settings.lease, troubled)
-        runner = (self.hand, concurrency, rest, self._finished)
+        self._grace = grace
+        runner = (self.hand, concurrency, rest, self._finished, board, grace)
         self.threads = ThreadRunner(*runner)
         self.loop = LoopRunner(*runner)
         self.fetcher = Fetcher(
@@ -100,24 +108,37 @@ class Parts:
         self.fetcher.stop()
         self.keeper.return_unstarted()
         end = time.monotonic() + grace
-        while self.hand.held and time.monotonic() < end and not hurry():
+        while self._waits_for_some() and time.monotonic() < end and not hurry():
             self.hand.room.clear()
-            if self.hand.held:
+            if self._waits_for_some():
                 self.hand.room.wait(0.1)
+        self.settler.stop(within=1.0 if hurry() else max(1.0, end - time.monotonic()))
         unfinished = len(self.hand.started)
+        if unfinished:
+            _log.warning("%d jobs were still running when grace was over", unfinished)
+        return unfinished
+
+    def abandon(self, leave: Callable[[], NoReturn]) -> NoReturn:
+        """Settles what still runs and ends the process in the next statement, so that it ends there
+        before it can begin elsewhere."""
+        self.settler.settle_rest([_abandoned(one) for one in list(self.hand.started.values())])
+        leave()
+
+    def close(self) -> None:
+        """Ends the threads; what still runs keeps its lease until that ends."""
         self.threads.stop()
         self.loop.stop()
         self.keeper.stop()
         self.holder.stop()
         self.sweeper.stop()
-        self.settler.stop(within=1.0 if hurry() else max(1.0, end - time.monotonic()))
         self.consumer.close()
-        if unfinished:
-            _log.warning(
-                "%d jobs were still running when grace was over; they run again when their lease ends",
-                unfinished,
-            )
-        return unfinished
+
+    def _waits_for_some(self) -> bool:
+        """Whether anything in hand may still end; what cannot be stopped will not."""
+        now, grace = time.monotonic(), self._grace
+        started = list(self.hand.started.values())
+        stuck = [e for e in started if hard_time_out(e.started, e.policy.timeout, grace, now)]
+        return len(self.hand.held) > len(stuck)
 
     def _submit(self, execution: Execution) -> None:
         (self.loop if execution.definition.is_async else self.threads).submit(execution)
@@ -129,3 +150,10 @@ class Parts:
             tell_lost(execution, repeated=False)
         else:
             self.settler.put(close(execution, verdict))
+
+
+def _abandoned(execution: Execution) -> Settlement:
+    """What becomes of a job that cannot be stopped: past its time-out it has failed, else it goes back."""
+    if not execution.timed_out:
+        return give_back(execution)
+    return close(execution, execution.conclude(execution.ending(TimeUp())))

@@ -15,7 +15,15 @@ PREFETCH_LIMIT = 1_000
 """Messages that may wait in a worker, however fast they are."""
 
 StopReason = Literal[
-    "stopped", "interrupted", "empty", "empty_for", "max_jobs", "max_time", "memory"
+    "stopped",
+    "interrupted",
+    "empty",
+    "empty_for",
+    "max_jobs",
+    "max_time",
+    "memory",
+    "recycled",
+    "stuck",
 ]
 EXIT_CODES: dict[StopReason, int] = {
     "stopped": 0,
@@ -25,6 +33,8 @@ EXIT_CODES: dict[StopReason, int] = {
     "max_jobs": 0,
     "max_time": 0,
     "memory": 12,
+    "recycled": 0,
+    "stuck": 1,
 }
 
 
@@ -37,6 +47,23 @@ class Load(Struct, frozen=True):
     mean: float | None
 
 
+class Recycling(Struct, frozen=True):
+    """When a worker makes room for a fresh process; None: never for that reason. Jobs, seconds, bytes."""
+
+    jobs: int | None = None
+    time: float | None = None
+    memory: int | None = None
+
+    def spread(self, random: float) -> "Recycling":
+        """The same, up to a tenth sooner, so that processes that began together do not end together."""
+        share = 1.0 - 0.1 * random
+        return Recycling(
+            None if self.jobs is None else max(1, round(self.jobs * share)),
+            None if self.time is None else self.time * share,
+            None if self.memory is None else round(self.memory * share),
+        )
+
+
 class Limits(Struct, frozen=True):
     """When a worker stops by itself; None: never for that reason. Seconds, jobs, bytes."""
 
@@ -45,17 +72,24 @@ class Limits(Struct, frozen=True):
     max_memory: int | None = None
     stop_when_empty: bool = False
     stop_when_empty_for: float | None = None
+    recycling: Recycling = Recycling()
+
+    @property
+    def looks_at_memory(self) -> bool:
+        return self.max_memory is not None or self.recycling.memory is not None
 
 
 class Progress(Struct, frozen=True):
     """How far a worker is: jobs that it has run, seconds since its start and since it last had
-    anything in hand, resident bytes, and whether the last reservation, with nothing held, was empty."""
+    anything in hand, resident bytes, whether the last reservation, with nothing held, was empty, and
+    whether a job runs on that cannot be stopped."""
 
     jobs: int
     age: float
     idle: float
     memory: int
     empty: bool
+    stuck: bool = False
 
 
 def prefetch(mean: float | None, concurrency: int) -> int:
@@ -86,6 +120,8 @@ def mean_duration(mean: float | None, total: float, jobs: int) -> float:
 
 def stop_reason(limits: Limits, progress: Progress) -> StopReason | None:
     """Why the worker should stop now, None if it should not."""
+    if progress.stuck:
+        return "stuck"
     if limits.max_memory is not None and progress.memory > limits.max_memory:
         return "memory"
     if limits.max_jobs is not None and progress.jobs >= limits.max_jobs:
@@ -94,9 +130,22 @@ def stop_reason(limits: Limits, progress: Progress) -> StopReason | None:
         return "max_time"
     if limits.stop_when_empty and progress.empty:
         return "empty"
+    if _is_old(limits.recycling, progress):
+        return "recycled"
     if limits.stop_when_empty_for is not None and progress.idle >= limits.stop_when_empty_for:
         return "empty_for"
     return None
+
+
+def _is_old(recycling: Recycling, progress: Progress) -> bool:
+    limits = (recycling.jobs, recycling.time, recycling.memory)
+    reached = (progress.jobs, progress.age, progress.memory)
+    return any(limit is not None and at >= limit for limit, at in zip(limits, reached, strict=True))
+
+
+def hard_time_out(started: float, timeout: float, grace: float, now: float) -> bool:
+    """Whether a job cannot be stopped: it has run on for `grace` seconds after its time-out."""
+    return timeout > 0 and now - started >= timeout + grace
 
 
 def too_old(reserved_at: float, now: float, lease: float) -> bool:

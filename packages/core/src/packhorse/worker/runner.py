@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 
 from packhorse.worker.attempt import Ending, Verdict
+from packhorse.worker.board import NEVER, Board
 from packhorse.worker.execution import Execution
 from packhorse.worker.hand import Hand
 from packhorse.worker.telling import tell_attempted, tell_running
@@ -17,11 +18,24 @@ class Runner:
     """Runs up to `concurrency` executions at once, and rests `rest` seconds after each.
 
     Each job runs in a copy of the context in which the runner was made, or the one in which its guards
-    ran: the worker's app is current there, and what one job sets is not seen by the next.
+    ran: the worker's app is current there, and what one job sets is not seen by the next. On a
+    `board`, what runs is written for the supervisor, which kills the process if a job is still there
+    long after its time-out: `grace` seconds are for the process to end by itself, and as many for what
+    else it runs.
     """
 
-    def __init__(self, hand: Hand, concurrency: int, rest: float, finished: Finished) -> None:
+    def __init__(
+        self,
+        hand: Hand,
+        concurrency: int,
+        rest: float,
+        finished: Finished,
+        board: Board | None = None,
+        grace: float = 0.0,
+    ) -> None:
         self._hand = hand
+        self._board = board
+        self._grace = grace
         self._concurrency = concurrency
         self._rest = rest
         self._finished = finished
@@ -37,12 +51,18 @@ class Runner:
         if verdict is None:
             tell_running(execution)
             execution.stop = stop
-            execution.started = time.monotonic()
+            execution.started = now = time.monotonic()
             self._hand.start(execution)
+            if self._board is not None:
+                kill_at = now + execution.policy.timeout + 2 * self._grace
+                kill_at = kill_at if execution.policy.timeout else NEVER
+                execution.line = self._board.enter(execution.delivery.message.id, now, kill_at)
         return verdict
 
     def _end(self, execution: Execution, ending: Ending) -> Verdict:
         """What follows from how the handler ended."""
         execution.duration = time.monotonic() - execution.started
+        if self._board is not None:
+            self._board.leave(execution.line)
         tell_attempted(execution, ending)
         return execution.conclude(ending)

@@ -71,6 +71,16 @@ class Settler:
         self._giving_up.set()
         return not self._thread.is_alive()
 
+    def settle_rest(self, more: Sequence[Settlement]) -> None:
+        """Settles what `stop` has left over, and more, in the calling thread; it is tried once."""
+        left = [self._queue.get() for _ in range(self._queue.qsize())]
+        known = {each.outcome.delivery.token: each for each in more}
+        known |= {each.outcome.delivery.token: each for each in left if each is not None}
+        try:
+            self._try(list(known.values()), repeated=False)
+        except ConnectionLost as error:
+            self._troubled(error, 0.0)
+
     def _work(self) -> None:
         ending = False
         while not ending or (self._refused and not self._giving_up.is_set()):
@@ -91,20 +101,28 @@ class Settler:
         left, failures, repeated = self._current(group), 0, False
         while left and not self._giving_up.is_set():
             try:
-                left = self._bring_before(left)
-                outcomes: Sequence[Outcome] = [each.outcome for each in left]
-                if self._companion is not None:
-                    outcomes = self._companion.keep(outcomes)
-                answers = self._consumer.settle(outcomes)
+                return self._try(left, repeated)
             except ConnectionLost as error:
                 failures += 1
                 repeated = True
                 self._pause(error, failures)
                 left = self._current(left)
-            except Exception as error:
-                return self._settle_apart(left, error)
-            else:
-                return self._take_answers(left, answers, repeated)
+        return None
+
+    def _try(self, group: list[Settlement], repeated: bool) -> None:
+        """Settles a group, in one call; raises `ConnectionLost`."""
+        try:
+            group = self._bring_before(group)
+            outcomes: Sequence[Outcome] = [each.outcome for each in group]
+            if self._companion is not None:
+                outcomes = self._companion.keep(outcomes)
+            answers = self._consumer.settle(outcomes)
+        except ConnectionLost:
+            raise
+        except Exception as error:
+            self._settle_apart(group, error)
+        else:
+            self._take_answers(group, answers, repeated)
 
     def _bring_before(self, group: list[Settlement]) -> list[Settlement]:
         """What comes before; those whose follow-ups are refused fail for that."""

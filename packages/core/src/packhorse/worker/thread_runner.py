@@ -6,6 +6,7 @@ import threading
 import time
 
 from packhorse.worker.attempt import Ending, Verdict
+from packhorse.worker.board import Board
 from packhorse.worker.execution import Execution, TimeUp
 from packhorse.worker.hand import Hand
 from packhorse.worker.runner import Finished, Runner
@@ -18,8 +19,16 @@ class ThreadRunner(Runner):
     are daemons: code that cannot be stopped must not keep the process from ending.
     """
 
-    def __init__(self, hand: Hand, concurrency: int, rest: float, finished: Finished) -> None:
-        super().__init__(hand, concurrency, rest, finished)
+    def __init__(
+        self,
+        hand: Hand,
+        concurrency: int,
+        rest: float,
+        finished: Finished,
+        board: Board | None = None,
+        grace: float = 0.0,
+    ) -> None:
+        super().__init__(hand, concurrency, rest, finished, board, grace)
         self._ready: queue.SimpleQueue[Execution | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
 

@@ -9,14 +9,15 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from msgspec import Struct
 
 from packhorse import events
 from packhorse.current import choose
+from packhorse.driver.abilities import Rescues
 from packhorse.errors import ConfigError, ConnectionLost
 from packhorse.options import NOTHING, OptionSet
 from packhorse.worker.memory import resident
@@ -25,7 +26,9 @@ from packhorse.worker.plan import (
     EXIT_CODES,
     Limits,
     Progress,
+    Recycling,
     StopReason,
+    hard_time_out,
     stop_reason,
     trouble_pause,
 )
@@ -34,9 +37,12 @@ if TYPE_CHECKING:
     from packhorse.app import Packhorse
     from packhorse.connection import Connection
     from packhorse.plugin.specs import Service
+    from packhorse.worker.supervised import Died, Supervised
 
 WATCH = 0.25
 """Seconds between two looks at the limits of time and memory; the others are noticed at once."""
+
+NO_RECYCLING = Recycling()
 
 _log = logging.getLogger("packhorse.worker")
 
@@ -60,7 +66,7 @@ class Worker:
     `concurrency` is how many `def` jobs, and how many `async def` jobs, run at once. `name` is for
     people to read; each start gets a name of its own from it. In seconds: `sleep` is the longest wait
     for a job, `rest` a pause after each, `grace` how long running jobs may go on after the end was
-    asked for.
+    asked for. In a process of its own it is `supervised`.
     """
 
     def __init__(
@@ -75,6 +81,7 @@ class Worker:
         sleep: float = 5.0,
         rest: float = 0.0,
         grace: float = 30.0,
+        supervised: "Supervised | None" = None,
     ) -> None:
         if isinstance(queues, str):
             raise ConfigError(f"queues={queues!r} is one name; give a list: [{queues!r}]")
@@ -85,7 +92,8 @@ class Worker:
         self.queues = connection.lines(queues)
         self.concurrency = concurrency
         base = name or f"{socket.gethostname()}-{os.getpid()}"
-        self.name = f"{base}-{secrets.token_hex(4)}"
+        self.name = supervised.name if supervised else f"{base}-{secrets.token_hex(4)}"
+        self._supervised = supervised
         self._flags = flags
         self._sleep = sleep
         self._rest = rest
@@ -108,21 +116,38 @@ class Worker:
         max_jobs: int | None = None,
         max_time: float | None = None,
         max_memory: int | None = None,
+        recycling: Recycling = NO_RECYCLING,
+        leave: Callable[[Report], NoReturn] | None = None,
     ) -> Report:
         """Works until a limit is reached (jobs, seconds, bytes), a signal comes or `stop` is called.
 
         Then it reserves no more, gives back what has not started and waits `grace` seconds for what
         runs. In the main thread SIGTERM and SIGINT stop it; a second one ends the waiting. Raises
         `ConfigError`, `UnknownDriver` or `PluginError` if it cannot start.
+
+        What still runs then keeps its lease, so that nobody else runs it meanwhile. With `leave`,
+        which ends the process at once, it is settled first: a job past its time-out has failed, any
+        other goes back.
         """
-        limits = Limits(max_jobs, max_time, max_memory, stop_when_empty, stop_when_empty_for)
+        limits = Limits(
+            max_jobs,
+            max_time,
+            max_memory,
+            stop_when_empty,
+            stop_when_empty_for,
+            recycling.spread(random.random()),
+        )
         # A worker that waits blocks in `reserve`; one that must notice an empty spell looks sooner.
         sleep = min(self._sleep, stop_when_empty_for or self._sleep)
         context = contextvars.Context()
         context.run(choose, self._app)  # what jobs and listeners dispatch goes through this app
-        return context.run(self._run, limits, sleep)
+        return context.run(self._run, limits, sleep, leave)
 
-    def _run(self, limits: Limits, sleep: float) -> Report:
+    def _run(
+        self, limits: Limits, sleep: float, leave: Callable[[Report], NoReturn] | None
+    ) -> Report:
+        if self._supervised is not None:
+            self._supervised.listen(self._take_over, self.stop)
         with self._signals():
             parts = self._open(limits, sleep)
             if parts is None:
@@ -134,8 +159,11 @@ class Worker:
                 if self._signal is not None:
                     self._tell(events.WorkerInterrupted, signal=self._signal)
                 unfinished = parts.wind_up(self._grace, lambda: self._hurried)
-        report = Report(reason, parts.hand.jobs, unfinished)
-        self._tell(events.WorkerStopping, reason=reason, jobs=report.jobs)
+            report = Report(reason, parts.hand.jobs, unfinished)
+            self._tell(events.WorkerStopping, reason=reason, jobs=report.jobs)
+        if leave is not None and unfinished:
+            parts.abandon(lambda: leave(report))
+        parts.close()
         return report
 
     def _open(self, limits: Limits, sleep: float) -> Parts | None:
@@ -153,6 +181,8 @@ class Worker:
                     limits=limits,
                     sleep=sleep,
                     rest=self._rest,
+                    grace=self._grace,
+                    board=self._supervised.board if self._supervised else None,
                     noticed=self._look.set,
                     troubled=self.troubled,
                 )
@@ -174,8 +204,12 @@ class Worker:
                 jobs=hand.jobs,
                 age=now - started,
                 idle=0.0 if idle_since is None else now - idle_since,
-                memory=resident() if limits.max_memory is not None else 0,
+                memory=resident() if limits.looks_at_memory else 0,
                 empty=parts.fetcher.empty,
+                stuck=any(
+                    hard_time_out(one.started, one.policy.timeout, self._grace, now)
+                    for one in list(hand.started.values())
+                ),
             )
             reason = stop_reason(limits, progress)
             if reason is not None:
@@ -199,6 +233,10 @@ class Worker:
             self._told = True
 
         before = {number: signal.signal(number, told) for number in (signal.SIGTERM, signal.SIGINT)}
+        if (
+            self._supervised
+        ):  # Ctrl-C reaches every process of a terminal; the supervisor passes it on
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
             yield
         finally:
@@ -221,6 +259,31 @@ class Worker:
                     service.stop()
                 except Exception:
                     _log.exception("service %s did not stop as it should", name)
+
+    def _take_over(self, died: "Died") -> None:
+        """Gives back what a dead process held; only what it was running counts as lost."""
+        driver: object = self._connection.driver
+        failures = 0
+        while isinstance(driver, Rescues) and not self._told:
+            try:
+                driver.rescue(died.name, blamed=set(died.running))
+                break
+            except ConnectionLost as error:
+                failures += 1
+                pause = trouble_pause(failures, random.random())
+                self.troubled(error, pause)
+                time.sleep(pause)
+        if self._app.bus.hears(events.WorkerCrashed):
+            self._app.bus.emit(
+                events.WorkerCrashed(
+                    worker=died.name,
+                    connection=self._connection.name,
+                    queues=self.queues,
+                    code=died.code,
+                    killed=died.killed,
+                    running=tuple(died.running),
+                )
+            )
 
     def _tell(self, event: type[events.WorkerEvent], **facts: object) -> None:
         if self._app.bus.hears(event):
