@@ -130,8 +130,8 @@ class SqlConsumer(Consumer):
         rung, changes = since
         moments = [moment for moment in (seen.next, seen.resumes) if moment is not None]
         next_moment = min(moments, default=None)
-        now, changed = self._database.now, self._database.changes
-        with self._bell.heard(rung) as heard:
+        now = self._database.now
+        with self._bell.heard(rung) as heard, self._database.watching() as changed:
             while (left := end - time.monotonic()) > 0:
                 tick = min(TICK, left)
                 if next_moment is not None:

@@ -102,14 +102,16 @@ class Database:
 
     def changes(self) -> int | None:
         """A number that differs for this thread after others have committed."""
-        session: Session | None = getattr(self._threads, "session", None)
-        if session is None or session.closed or self._closed:
-            with self._session() as session:
-                return self.dialect.changes(session)
-        # A worker that waits asks this many times a second, so it takes the shortest way.
+        with self.watching() as changes:
+            return changes()
+
+    @contextmanager
+    def watching(self) -> Iterator[Callable[[], int | None]]:
+        """`changes` for this thread, by the shortest way: who waits asks it many times a second."""
+        with self._session() as session:
+            changes = self.dialect.changes(session)
         try:
-            with session.lock:
-                return self.dialect.changes(session)
+            yield changes
         except self._foreign as error:
             raise self.dialect.translate(error) from error
 

@@ -155,8 +155,11 @@ class Dialect(ABC):
         """What an exception of SQLAlchemy or the client library means to a user."""
 
     @abstractmethod
-    def changes(self, session: Session) -> int | None:
-        """A number that differs after others have committed; None where only looking helps."""
+    def changes(self, session: Session) -> Callable[[], int | None]:
+        """Gives a number that differs after others have committed; None where only looking helps.
+
+        It is called without the session's lock.
+        """
 
     @abstractmethod
     def after_fork(self, sessions: Iterable[Session]) -> None:

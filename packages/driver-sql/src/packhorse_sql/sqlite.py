@@ -153,11 +153,18 @@ class Sqlite(Dialect):
     def translate(self, error: Exception) -> PackhorseError:
         return translate(error, self._path)
 
-    def changes(self, session: Session) -> int | None:
-        asked = "PRAGMA data_version"
-        cursor = self._insist(lambda: session.raw.execute(asked), time.monotonic())
-        version: int = cursor.fetchone()[0]
-        return version
+    def changes(self, session: Session) -> Callable[[], int]:
+        cursor, lock = session.raw.cursor(), session.lock
+
+        def version() -> int:
+            found: int = cursor.execute("PRAGMA data_version").fetchone()[0]
+            return found
+
+        def changes() -> int:
+            with lock:
+                return self._insist(version, time.monotonic())
+
+        return changes
 
     def after_fork(self, sessions: Iterable[Session]) -> None:
         """The inherited connections are closed by then: `sqlite_file` tells why."""
