@@ -80,6 +80,36 @@ def test_sending_looks_up_each_id(driver: SqlDriver) -> None:
     assert all(re.search(r"SEARCH packhorse_(known|dead) USING .*\(id=\?\)", s) for s in tables)
 
 
+def test_the_next_of_a_group_comes_first_in_its_index(driver: SqlDriver) -> None:
+    groups = driver._database.statements.groups
+    (packed,) = groups.rows.packed([("q", "g")])
+    steps = plan(driver._database, groups.promote, {"call": 1, **packed})
+    found = [step for step in steps if "packhorse_messages" in step]
+    (first,) = [step for step in steps if step.startswith("SEARCH one")]
+    assert first.endswith("INDEX packhorse_messages_group (queue=? AND group_name=?)")
+    assert found == ["SEARCH packhorse_messages USING INTEGER PRIMARY KEY (rowid=?)", first]
+    assert not [step for step in steps if "TEMP B-TREE FOR ORDER" in step]
+
+
+@pytest.mark.parametrize("name", ["expire", "leave", "lose"])
+def test_keys_are_freed_by_their_holder(driver: SqlDriver, name: str) -> None:
+    keys = driver._database.statements.keys
+    (packed,) = keys.id_rows.packed([(b"1" * 16,)])
+    steps = plan(driver._database, getattr(keys, name), {"now": 1, **packed})
+    found = [step for step in steps if "packhorse" in step]
+    assert len(found) == 1
+    assert found[0].startswith("SEARCH packhorse_keys USING INDEX packhorse_keys_holder (holder=?")
+
+
+def test_keys_are_looked_up_with_their_holders(driver: SqlDriver) -> None:
+    keys = driver._database.statements.keys
+    (packed,) = keys.places.packed([("q", "key")])
+    steps = [step for step in plan(driver._database, keys.load, packed) if "packhorse" in step]
+    assert len(steps) == 2
+    assert re.search(r"SEARCH packhorse_keys USING PRIMARY KEY \(queue=\? AND key=\?\)", steps[0])
+    assert re.search(r"SEARCH packhorse_messages USING INDEX .*\(id=\?\)", steps[1])
+
+
 def test_a_call_takes_as_many_statements_for_a_thousand_as_for_ten(tmp_path: Path) -> None:
     counts = []
     for size in (10, 1_000):

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from packhorse.plugin import AddMembers, Done, Group, Put
+from packhorse.ids import new_id
+from packhorse.plugin import AddMembers, Done, Group, Message, Put, Unique
 from packhorse.testing import ManualClock
 from packhorse_sql import upkeep
 from tests.unit.sql.opening import messages, open_driver, open_store, raw, take
@@ -16,6 +17,11 @@ def count(path: Path, table: str) -> int:
         query = f"SELECT count(*) FROM packhorse_{table}"
         number: int = connection.execute(query).fetchone()[0]
     return number
+
+
+def keyed(key: str, window: float = 0.0) -> Message:
+    """A message with a unique key."""
+    return Message(new_id(), "q", b"x", unique=Unique(key, window=window))
 
 
 def test_known_ids_go_when_their_time_is_over(
@@ -36,6 +42,27 @@ def test_known_ids_go_when_their_time_is_over(
         driver.pause("other")
         left.append(count(path, "known"))
     assert left == [16, 6, 1, 1]
+
+
+def test_unique_keys_go_when_their_window_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "STEP", 10)
+    monkeypatch.setattr(upkeep, "EVERY", 0.0)
+    path, clock = tmp_path / "jobs.db", ManualClock()
+    driver = open_driver(path, clock)
+    consumer = driver.consumer("w")
+    driver.send([keyed(f"{number}", window=60) for number in range(25)])
+    consumer.settle([Done(each) for each in take(consumer)])
+    driver.send([keyed("live", window=1), keyed("none"), keyed("longer", window=600)])
+    consumer.settle([Done(each) for each in take(consumer)[1:]])
+    assert count(path, "keys") == 27
+    clock.advance(61)
+    for _ in range(4):
+        driver.pause("other")
+    with raw(path) as connection:
+        left = connection.execute("SELECT key FROM packhorse_keys ORDER BY key").fetchall()
+    assert left == [("live",), ("longer",)]
 
 
 def test_keys_and_members_go_when_their_time_is_over(

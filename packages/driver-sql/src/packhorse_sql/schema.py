@@ -96,6 +96,7 @@ class Tables:
         `until` is NULL while the holder is live, then the end of its `window`. `first`: when the
         run of replacements began that the holder is the last of.
         """
+        gone = sa.text("until IS NOT NULL")
         return self._table(
             "keys",
             sa.Column("queue", sa.String(255), primary_key=True),
@@ -105,7 +106,7 @@ class Tables:
             sa.Column("window", _Moment, nullable=False),
             sa.Column("until", _Moment),
             self._index("keys_holder", "holder"),
-            self._index("keys_until", "until"),
+            self._index("keys_until", "until", sqlite_where=gone, postgresql_where=gone),
             sqlite_with_rowid=False,
         )
 
