@@ -5,7 +5,15 @@ import time
 
 import pytest
 
-from packhorse import JobCancelled, JobContext, Packhorse, Unsupported, events, job
+from packhorse import (
+    FunctionJob,
+    JobCancelled,
+    JobContext,
+    Packhorse,
+    Unsupported,
+    events,
+    job,
+)
 from packhorse.driver.abilities import Cancels
 from packhorse.testing import Recorder, eventually
 from tests.integration.conftest import MEMORY, SQLITE, MakeApp
@@ -127,6 +135,41 @@ def test_a_coroutine_that_goes_on_is_done(make_app: MakeApp) -> None:
         becomes_empty(app)
     assert journal.notes == ["started", "went on"]
     assert results(heard) == ["done"]
+
+
+@job
+def looks_now_and_then(ctx: JobContext) -> None:
+    journal.note("started")
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        ctx.raise_if_cancelled()
+        time.sleep(0.01)
+
+
+@able
+@pytest.mark.parametrize("sleeper", [sleeps_on_the_loop, looks_now_and_then], ids=["async", "def"])
+def test_a_job_that_runs_hears_of_it_long_before_its_lease_is_renewed(
+    app: Packhorse, heard: Recorder, sleeper: FunctionJob[[], object, None]
+) -> None:
+    handle = sleeper.dispatch()
+    with working(app):
+        eventually(lambda: journal.count("started"))
+        began = time.monotonic()
+        assert handle.cancel()
+        becomes_empty(app)
+        assert time.monotonic() - began < 5.0  # a third of the lease is ten seconds
+    assert results(heard) == ["cancelled"]
+
+
+@able
+def test_it_is_heard_once_for_each_job(app: Packhorse) -> None:
+    with working(app):
+        for _ in range(2):
+            handle = sleeps_on_the_loop.dispatch()
+            eventually(lambda: journal.count("started"))
+            assert app.queue().cancel(handle.id)
+            becomes_empty(app)
+            journal.clear()
 
 
 @able

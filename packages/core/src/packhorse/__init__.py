@@ -33,6 +33,7 @@ from packhorse.job import Job
 from packhorse.options import Exponential, Options, exponential
 from packhorse.pending import Pending
 from packhorse.queue import Queue, QueuedJob
+from packhorse.wire.envelope import Progress
 
 __all__ = [
     "ConfigError",
@@ -61,6 +62,7 @@ __all__ = [
     "PayloadTooLarge",
     "Pending",
     "PluginError",
+    "Progress",
     "Queue",
     "QueuedJob",
     "StoreRequired",

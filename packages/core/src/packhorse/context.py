@@ -1,6 +1,7 @@
 """`JobContext`: what a running job knows of itself, and what it may ask for."""
 
 import contextvars
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -9,7 +10,9 @@ from uuid import UUID
 import msgspec
 from msgspec import Raw, Struct
 
+from packhorse.errors import JobCancelled
 from packhorse.ids import new_id
+from packhorse.wire.envelope import Progress
 
 if TYPE_CHECKING:
     import logging
@@ -66,8 +69,10 @@ class JobContext:
         "id",
         "job",
         "masks",
+        "may_report",
         "queue",
         "ran",
+        "reported",
         "surroundings",
         "tags",
         "token",
@@ -109,6 +114,8 @@ class JobContext:
         self.cancelled = False
         self.surroundings: Surroundings | None = None
         self.wish: Wish | None = None
+        self.may_report: Callable[[], None] | None = None
+        self.reported: tuple[int, Progress] | None = None
 
     @staticmethod
     def current() -> "JobContext | None":
@@ -149,6 +156,30 @@ class JobContext:
     def now(self) -> float:
         """The present moment by the broker's clock, in seconds since 1970: all workers share it."""
         return self._reserved_at + (time.monotonic() - self._arrived)
+
+    def progress(self, done: float, total: float | None = None, note: str = "") -> None:
+        """Says how far the job has come, for `handle.progress()`: `done` of `total`.
+
+        It costs next to nothing: the worker writes what was said last, about once a second and at the
+        end. Raises `StoreRequired` if there is nowhere to write it. Nothing is written of a job that
+        is run where it is dispatched.
+        """
+        said = Progress(
+            float(done), None if total is None else float(total), str(note), time.time()
+        )
+        if not (math.isfinite(said.done) and math.isfinite(said.total or 0.0)):
+            raise ValueError(f"progress is told in numbers, not {done!r} of {total!r}")
+        if self.may_report is None:
+            return
+        if self.reported is None:
+            self.may_report()
+        number = 1 if self.reported is None else self.reported[0] + 1
+        self.reported = number, said
+
+    def raise_if_cancelled(self) -> None:
+        """Raises `JobCancelled` once the job was cancelled or its lease is lost, and so ends it."""
+        if self.cancelled:
+            raise JobCancelled(f"job {self.job} {self.id} was cancelled, or its lease is lost")
 
     @property
     def carried(self) -> Mapping[str, object]:

@@ -4,11 +4,13 @@ import time
 from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 from uuid import UUID
 
-from packhorse.driver.abilities import Cancels, Lists
+from packhorse.cancelling import cancel
+from packhorse.driver.abilities import Lists
 from packhorse.errors import NoResult, Unsupported
 
 if TYPE_CHECKING:
     from packhorse.connection import Connection
+    from packhorse.wire.envelope import Progress
 
 HandleState = Literal["waiting", "delayed", "leased", "parked", "dead", "gone", "vetoed"]
 
@@ -70,7 +72,16 @@ class JobHandle(Generic[R_co]):
         """
         if self.vetoed:
             return False
-        return self._connection.able(Cancels, "cancel a message").cancel([self.id])[0] != "gone"
+        return cancel(self._connection, self.id) != "gone"
+
+    def progress(self) -> "Progress | None":
+        """What the job said last of how far it has come; None if it said nothing.
+
+        It is kept for a day. Raises `StoreRequired` where no store keeps any.
+        """
+        from packhorse.result import last_progress
+
+        return None if self.vetoed else last_progress(self._connection, self.id)
 
     def result(self, timeout: float | None = None) -> R_co:
         """Waits for the job to be over, up to `timeout` seconds, and gives what its handler returned.

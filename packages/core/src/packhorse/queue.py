@@ -9,7 +9,8 @@ from uuid import UUID
 from msgspec import Struct
 
 from packhorse import events
-from packhorse.driver.abilities import Cancels, Clears, Lists, Pauses
+from packhorse.cancelling import cancel
+from packhorse.driver.abilities import Clears, Lists, Pauses
 from packhorse.driver.message import Counts, Listed, Message, State, Unique
 from packhorse.errors import PackhorseError, StoreRequired
 from packhorse.handle import JobHandle
@@ -120,7 +121,7 @@ class Queue:
         """Cancels a job of this queue; False if it is not there. See `JobHandle.cancel`."""
         if self.get(id) is None:
             return False
-        return self._connection.able(Cancels, "cancel a message").cancel([id])[0] != "gone"
+        return cancel(self._connection, id) != "gone"
 
     def clear(self) -> int:
         """Removes all messages but the failed jobs, and says how many."""

@@ -12,7 +12,7 @@ from packhorse.errors import JobCancelled, JobFailedError, NoResult, PackhorseEr
 from packhorse.graveyard import graveyard
 from packhorse.registry import find
 from packhorse.store.contract import Absent, Group, Older, Put
-from packhorse.wire.envelope import Body, Death, End, Envelope, Failure
+from packhorse.wire.envelope import Body, Death, End, Envelope, Failure, Progress
 from packhorse.wire.seal import embedded, is_sealed, open_body, open_envelope
 
 if TYPE_CHECKING:
@@ -30,6 +30,11 @@ _DROPPED = {
 def result_key(id: UUID) -> str:
     """Where the store keeps how a job ended."""
     return f"result:{id}"
+
+
+def progress_key(id: UUID) -> str:
+    """Where the store keeps how far a job has come."""
+    return f"progress:{id}"
 
 
 def newest(key: str, since: float, number: int, data: bytes, ttl: float) -> tuple[Group, Group]:
@@ -77,6 +82,14 @@ def look(connection: "Connection", id: UUID, asked: bool) -> tuple[Any] | None:
             "or was cleared, its keep_result is over, or the code of its worker says none"
         )
     return None
+
+
+def last_progress(connection: "Connection", id: UUID) -> Progress | None:
+    """How far a job had come when it last said so."""
+    data = newest_data(connection.store.read([progress_key(id)])[0])
+    if data is None:
+        return None
+    return open_body(open_envelope(data), connection.known_codecs(), Progress)
 
 
 def no_result(job: str, id: UUID) -> NoResult:

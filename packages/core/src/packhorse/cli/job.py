@@ -5,10 +5,11 @@ from uuid import UUID
 
 import click
 
+from packhorse import cancelling
 from packhorse.cli.output import complain, json_option, moment, print_json
 from packhorse.cli.queue import MOMENTS, arguments_text, facts
 from packhorse.cli.setup import Setup
-from packhorse.driver.abilities import Cancels, Lists
+from packhorse.driver.abilities import Lists
 
 if TYPE_CHECKING:
     from packhorse.app import Packhorse
@@ -64,7 +65,7 @@ def cancel(setup: Setup, id: UUID) -> int:
     if found is None:
         return _gone(id)
     on, one = found
-    answer = on.able(Cancels, "cancel a message").cancel([id])[0]
+    answer = cancelling.cancel(on, id)
     if answer == "gone":
         complain(f"job {id} cannot be cancelled: it is {one.state}")
         return 1

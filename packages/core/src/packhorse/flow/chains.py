@@ -7,7 +7,8 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from packhorse.driver.abilities import Cancels, Lists
+from packhorse.cancelling import cancel
+from packhorse.driver.abilities import Lists
 from packhorse.errors import StoreRequired
 from packhorse.handle import JobHandle
 from packhorse.ids import derived_id
@@ -157,7 +158,7 @@ class ChainHandle:
         )
         found = self._find()
         if found is not None and found[0].state != "dead":
-            found[1].able(Cancels, "cancel a message").cancel([found[0].message.id])
+            cancel(found[1], found[0].message.id)
         return True
 
     def _find(self) -> "tuple[Listed, Connection, int] | None":

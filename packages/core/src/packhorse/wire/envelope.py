@@ -91,6 +91,23 @@ class End(Struct, frozen=True, omit_defaults=True):
     failure: Failure | None = None
 
 
+class Progress(Struct, frozen=True, omit_defaults=True):
+    """How far a running job has come, as it says: `done` of `total`, in units of its own.
+
+    `at` is when it said so, in seconds since 1970.
+    """
+
+    done: float
+    total: float | None = None
+    note: str = ""
+    at: float = 0.0
+
+    @property
+    def fraction(self) -> float | None:
+        """How much is done, from 0 to 1; None without a total."""
+        return self.done / self.total if self.total else None
+
+
 class Envelope(Struct, frozen=True):
     """What is in clear.
 

@@ -14,22 +14,23 @@ from msgspec import Raw
 
 from packhorse.errors import InvalidPayload, PackhorseError
 from packhorse.wire.codec import Codec
-from packhorse.wire.envelope import VERSION, Body, Death, End, Envelope
+from packhorse.wire.envelope import VERSION, Body, Death, End, Envelope, Progress
 from packhorse.wire.flow import Cause, Plan, Portion
 
-T = TypeVar("T", Body, Death, End, Portion, Plan, Cause)
+T = TypeVar("T", Body, Death, End, Progress, Portion, Plan, Cause)
 
 _encode = msgspec.json.Encoder().encode
 _read_envelope = msgspec.json.Decoder(Envelope).decode
 _read_text = msgspec.json.Decoder(str).decode
 _read_bytes = msgspec.json.Decoder(bytes).decode
 _read = {
-    kind: msgspec.json.Decoder(kind).decode for kind in (Body, Death, End, Portion, Plan, Cause)
+    kind: msgspec.json.Decoder(kind).decode
+    for kind in (Body, Death, End, Progress, Portion, Plan, Cause)
 }
 
 
 def seal(
-    body: Body | Death | End | Portion | Plan | Cause,
+    body: Body | Death | End | Progress | Portion | Plan | Cause,
     codecs: Sequence[Codec],
     *,
     id: UUID,

@@ -7,15 +7,21 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from packhorse.errors import PackhorseError
-from packhorse.result import newest, result_key
+from packhorse.result import newest, progress_key, result_key
 from packhorse.store.contract import Group
-from packhorse.wire.envelope import End
+from packhorse.wire.envelope import End, Progress
 from packhorse.wire.seal import embed, seal
 from packhorse.worker.attempt import Bury, Finish
 from packhorse.worker.failure import LIMIT, failure, head
 
 if TYPE_CHECKING:
     from packhorse.worker.execution import Execution
+
+PROGRESS_KEPT = 86_400.0
+"""Seconds for which the store keeps what a job said last of its progress."""
+
+NOTE = 1024
+"""Bytes that a note may take."""
 
 _log = logging.getLogger("packhorse.worker")
 
@@ -25,10 +31,34 @@ def account(execution: "Execution", verdict: Finish | Bury) -> tuple[tuple[str, 
 
     Raises `InvalidPayload` for a result that cannot travel, and what a codec raises.
     """
-    keep = execution.keep_result
-    if not keep:
+    keep, context = execution.keep_result, getattr(execution, "context", None)
+    reported = None if context is None else context.reported
+    if not keep and reported is None:
         return ()
+    groups = () if reported is None else _last_progress(execution, *reported)
+    if keep:
+        groups += _result(execution, verdict, keep)
     name = execution.site.connection.name
+    return tuple((name, group) for group in groups)
+
+
+def progress(execution: "Execution", number: int, said: Progress) -> tuple[Group, ...]:
+    """What is written of how far a job has come, as it said for this many times."""
+    brief = msgspec.structs.replace(said, note=head(said.note, NOTE))
+    key = progress_key(execution.delivery.message.id)
+    since = execution.delivery.reserved_at
+    return newest(key, since, number, _sealed(execution, brief), PROGRESS_KEPT)
+
+
+def _last_progress(execution: "Execution", number: int, said: Progress) -> tuple[Group, ...]:
+    try:
+        return progress(execution, number, said)
+    except Exception:  # how far it came is no reason to fail it
+        _log.exception("job %s %s: its progress could not be sealed", *_named(execution))
+        return ()
+
+
+def _result(execution: "Execution", verdict: Finish | Bury, keep: float) -> tuple[Group, ...]:
     end = _failed(execution, verdict) if isinstance(verdict, Bury) else _ended(execution, verdict)
     try:
         data = _sealed(execution, end)
@@ -39,8 +69,7 @@ def account(execution: "Execution", verdict: Finish | Bury) -> tuple[tuple[str, 
         bare = msgspec.structs.replace(end, reason="sealed", failure=None)
         data = seal(bare, (), id=execution.envelope.id, job=execution.envelope.job, at=end.at)
     since = execution.delivery.reserved_at
-    groups = newest(result_key(execution.delivery.message.id), since, 0, data, keep)
-    return tuple((name, group) for group in groups)
+    return newest(result_key(execution.delivery.message.id), since, 0, data, keep)
 
 
 def _ended(execution: "Execution", verdict: Finish) -> End:
@@ -63,7 +92,7 @@ def _failed(execution: "Execution", verdict: Bury) -> End:
     return End("failed", now, reason=head(verdict.reason, LIMIT), failure=last)
 
 
-def _sealed(execution: "Execution", end: End) -> bytes:
+def _sealed(execution: "Execution", end: End | Progress) -> bytes:
     envelope, known = execution.envelope, execution.site.codecs
     if not set(envelope.enc) <= known.keys():
         raise PackhorseError(f"not all of the codecs {', '.join(envelope.enc)} are configured here")

@@ -28,6 +28,7 @@ def brief(execution: "Execution", body: "Body") -> JobContext:
         delivery.reserved_at,
         execution.arrived,
     )
+    context.may_report = site.may_report
     if envelope.enc:
         known = map(site.codecs.__getitem__, envelope.enc)
         context.masks = tuple(codec.hash_key for codec in known if codec.seals)

@@ -50,6 +50,7 @@ class Site(Struct, frozen=True):
     policies: Policies
     codecs: Mapping[str, Codec]
     middleware: tuple[Middleware, ...] = ()
+    may_report: "Callable[[], None] | None" = None
 
     @property
     def bus(self) -> Bus:

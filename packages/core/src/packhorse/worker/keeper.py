@@ -48,6 +48,7 @@ class Keeper:
         self._board = board
         self._failures = 0
         self._not_before = 0.0
+        self._hurry = False
         self._stopping = threading.Event()
         self._thread = thread("keep", self._work)
 
@@ -58,6 +59,10 @@ class Keeper:
         self._stopping.set()
         self._hand.taken.set()
         self._thread.join()
+
+    def hurry(self) -> None:
+        """Renews all that runs at the next look, because something may have been cancelled."""
+        self._hurry = True
 
     def _work(self) -> None:
         while not self._stopping.is_set():
@@ -96,9 +101,15 @@ class Keeper:
                 self._settle(give_back(execution))
 
     def _renew(self, started: list[Execution], now: float) -> None:
-        due = [e for e in started if not e.at_ceiling and renewal_due(e.deadline, now, self._lease)]
+        at_once = self._hurry
+        due = [
+            e
+            for e in started
+            if not e.at_ceiling and (at_once or renewal_due(e.deadline, now, self._lease))
+        ]
         if not due or now < self._not_before:
             return
+        self._hurry = False
         try:
             answers = self._consumer.renew([e.delivery for e in due])
         except ConnectionLost as error:

@@ -20,6 +20,7 @@ from packhorse.worker.keeper import Keeper
 from packhorse.worker.loop_runner import LoopRunner
 from packhorse.worker.plan import Limits, hard_time_out
 from packhorse.worker.policy import Policies
+from packhorse.worker.relay import Relay
 from packhorse.worker.settler import Settler
 from packhorse.worker.sweeper import Sweeper
 from packhorse.worker.telling import tell_lost
@@ -58,7 +59,9 @@ class Parts:
     ) -> None:
         driver = connection.driver
         codecs, around = connection.known_codecs(), app.wiring.middleware
-        self.site = Site(name, app, connection, Policies(flags), codecs, around)
+        self.site = Site(
+            name, app, connection, Policies(flags), codecs, around, connection.require_store
+        )
         self.hand = Hand(limits.max_jobs, noticed)
         self.consumer = driver.consumer(name)
         companion = Companion.of(connection, name)
@@ -75,6 +78,7 @@ class Parts:
             board,
         )
         self.holder = Holder(self.hand, connection.settings.lease, troubled)
+        self.relay = Relay(connection, self.hand, self.keeper.hurry, troubled)
         self._grace = grace
         runner = (self.hand, concurrency, rest, self._finished, board, grace)
         self.threads = ThreadRunner(*runner)
@@ -101,6 +105,7 @@ class Parts:
         self.settler.start()
         self.keeper.start()
         self.holder.start()
+        self.relay.start()
         self.fetcher.start()
 
     def wind_up(self, grace: float, hurry: Callable[[], bool]) -> int:
@@ -130,6 +135,7 @@ class Parts:
         self.loop.stop()
         self.keeper.stop()
         self.holder.stop()
+        self.relay.stop()
         self.sweeper.stop()
         self.consumer.close()
 
