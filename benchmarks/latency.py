@@ -14,7 +14,7 @@ from benchmarks.measure import Row
 from packhorse import Packhorse
 
 JOBS = 100
-IDLE = 10.0
+IDLE = 20.0
 
 
 def rows() -> Iterator[Row]:
@@ -60,11 +60,14 @@ def _latencies(out: str) -> list[float]:
     return [float(line) for line in lines[1:]]
 
 
-def _idle(pid: int) -> tuple[float, float]:
-    before = _cpu(pid)
+def _idle(supervisor: int) -> tuple[float, float]:
+    """The processor's time of supervisor and worker together, and the memory of the worker."""
+    children = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text()
+    (worker,) = map(int, children.split())
+    before = _cpu(supervisor) + _cpu(worker)
     time.sleep(IDLE)
-    share = (_cpu(pid) - before) / IDLE * 100
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    share = (_cpu(supervisor) + _cpu(worker) - before) / IDLE * 100
+    pages = int(Path(f"/proc/{worker}/statm").read_text().split()[1])
     return share, pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
