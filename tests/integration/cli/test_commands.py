@@ -7,6 +7,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from packhorse import Packhorse
+from packhorse.driver.message import Message
+from packhorse.ids import new_id
 from tests.unit.cli.conftest import Call
 
 pytestmark = pytest.mark.backend("sqlite")
@@ -80,6 +83,18 @@ def test_the_queues_in_a_table(shop: Call) -> None:
     assert first.split()[:5] == ["default", "0", "0", "0", "1"]
     assert second.split()[:5] == ["slow", "1", "0", "0", "0"]
     assert "more" in second
+
+
+def test_a_queue_with_groups_shows_what_is_parked(shop: Call) -> None:
+    with Packhorse(config="packhorse.toml") as app:
+        connection = app.connection()
+        connection.driver.send([Message(new_id(), "grouped", b"{}", group="g") for _ in range(3)])
+    head, *_, line = shop("queues").stdout.splitlines()
+    assert head.split()[:5] == ["queue", "ready", "delayed", "reserved", "parked"]
+    assert line.split()[:5] == ["grouped", "1", "0", "0", "2"]
+    [of_it] = [each for each in parsed(shop, "queues") if each["queue"] == "grouped"]
+    assert of_it["parked"] == 2
+    assert len(parsed(shop, "queue", "jobs", "grouped", "--state", "parked")) == 2
 
 
 def test_a_queue_under_another_name_is_shown_as_such(shop: Call) -> None:

@@ -18,7 +18,7 @@ def test_ids_that_are_no_longer_known_take_no_room() -> None:
         driver.send([message(once=10) for _ in range(500)])
         consumer.settle([Done(each) for each in take(consumer, 500)])
         clock.advance(11)
-    assert len(driver.broker._known._ends) <= 2_500
+    assert len(driver.broker._known.ends) <= 2_500
 
 
 def test_keys_whose_windows_are_over_take_no_room() -> None:

@@ -125,6 +125,7 @@ def counted(count: int, one: str, many: str = "") -> str:
 
 
 def shown(counts: "Counts", cap: int) -> list[str]:
-    """The three counts of a queue as cells of a table."""
+    """The four counts of a queue as cells of a table."""
     limit = cap if counts.capped else None
-    return [number(each, limit) for each in (counts.ready, counts.delayed, counts.reserved)]
+    states = (counts.ready, counts.delayed, counts.reserved, counts.parked)
+    return [number(each, limit) for each in states]

@@ -35,6 +35,7 @@ class Line(Struct, frozen=True):
     ready: int
     delayed: int
     reserved: int
+    parked: int
     capped: bool
     failed: int | None
     oldest: float | None
@@ -90,6 +91,7 @@ def _line(
         ready=counts.ready,
         delayed=counts.delayed,
         reserved=counts.reserved,
+        parked=counts.parked,
         capped=counts.capped,
         failed=None if failed is None else failed[name],
         oldest=lists.oldest(name) if lists else None,
@@ -113,19 +115,21 @@ def show(lines: list[Line], as_json: bool, *, with_connection: bool) -> None:
     if as_json:
         print_json(lines)
         return
-    columns = ["queue", "ready", "delayed", "reserved", "failed", "oldest", "paused"]
-    rows = [_cells(line) for line in lines]
+    groups = any(line.parked for line in lines)
+    numbers = ["ready", "delayed", "reserved", *(["parked"] if groups else []), "failed", "oldest"]
+    columns = ["queue", *numbers, "paused"]
+    rows = [_cells(line, groups) for line in lines]
     if with_connection:
         columns = ["connection", *columns]
         rows = [[line.connection, *cells] for line, cells in zip(lines, rows, strict=True)]
-    table(columns, rows, right=columns[-6:-1])
+    table(columns, rows, right=numbers)
 
 
-def _cells(line: Line) -> list[str]:
-    counts = Counts(line.ready, line.delayed, line.reserved, line.capped)
+def _cells(line: Line, groups: bool) -> list[str]:
+    counts = Counts(line.ready, line.delayed, line.reserved, line.capped, line.parked)
     paused = {None: "?", False: "", True: "yes"}[line.paused]
     if line.paused and line.paused_for is not None:
         paused = f"for {span(line.paused_for)} more"
     failed = "?" if line.failed is None else number(line.failed)
     name = line.queue if line.forwarded_to is None else f"{line.queue} → {line.forwarded_to}"
-    return [name, *shown(counts, CAP), failed, span(line.oldest), paused]
+    return [name, *shown(counts, CAP)[: 4 if groups else 3], failed, span(line.oldest), paused]

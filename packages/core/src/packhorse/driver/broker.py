@@ -182,7 +182,7 @@ class Broker:
     def _send(self, message: Message, now: float) -> Sent:
         if self.capabilities.known_ids:
             key = message.id.int
-            if key in self.live or key in self.dead or self._known.knows(key, now):
+            if key in self.live or key in self.dead or self._known.ends.get(key, now) > now:
                 return Sent(message.id, "known")
         else:
             key = next(self._numbers)

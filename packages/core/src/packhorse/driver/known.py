@@ -5,19 +5,18 @@ SWEEP = 1_000
 
 
 class KnownIds:
-    """Ids, each with the moment at which it is known no more; not thread-safe."""
+    """Ids, each with the moment at which it is known no more; not thread-safe.
+
+    Every message that is sent looks into `ends`, so that is open to be read without a call.
+    """
 
     def __init__(self) -> None:
-        self._ends: dict[int, float] = {}
+        self.ends: dict[int, float] = {}
         self._sweep = SWEEP
-
-    def knows(self, id: int, now: float) -> bool:
-        """Is the id known still?"""
-        return self._ends.get(id, now) > now
 
     def keep(self, id: int, end: float, now: float) -> None:
         """Lets an id be known until `end`."""
-        self._ends[id] = end
-        if len(self._ends) > self._sweep:
-            self._ends = {id: end for id, end in self._ends.items() if end > now}
-            self._sweep = SWEEP + 2 * len(self._ends)
+        self.ends[id] = end
+        if len(self.ends) > self._sweep:
+            self.ends = {id: end for id, end in self.ends.items() if end > now}
+            self._sweep = SWEEP + 2 * len(self.ends)
