@@ -1,6 +1,7 @@
 """What an operator does by hand, on a SQLite file."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -190,6 +191,41 @@ def test_a_job_is_shown_and_cancelled_wherever_it_is(shop: Call) -> None:
     assert "it is done, or was never sent" in gone.stderr
     assert shop("job", "cancel", id).exit_code == 1
     assert shop("job", "show", "12345").exit_code == 2
+
+
+def test_why_a_job_does_not_run(shop: Call) -> None:
+    id = dispatched(shop, "cli_shop.nap", '{"seconds": 0}', "--delay", "1h")
+    shop("queue", "pause", "slow")
+    first, paused, delayed = shop("job", "why", id).stdout.splitlines()
+    assert first == "cli_shop.nap is delayed, on main/slow"
+    assert paused == "- queue 'slow' is paused, until: packhorse queue resume slow"
+    assert delayed.startswith("- it was delayed, or put back, until 2")
+    said = parsed(shop, "job", "why", id)
+    assert (said["id"], said["state"], said["queue"]) == (id, "delayed", "slow")
+    assert [one["code"] for one in said["reasons"]] == ["paused", "delayed"]
+    assert said["reasons"][0]["until"] is None
+    assert said["reasons"][1]["until"].endswith("Z")
+
+
+def test_why_asks_for_more_modules(shop: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("cli_more.py").write_text("from packhorse import job\n@job\ndef more() -> None: ...\n")
+    monkeypatch.delitem(sys.modules, "cli_more", raising=False)
+    id = dispatched(shop, "cli_more.more")
+    assert "no module that was imported has a job 'cli_more.more'" in shop("job", "why", id).stdout
+    assert "nobody knows" not in shop("job", "why", id, "--import", "cli_more").stdout
+
+
+def test_why_of_what_is_over(shop: Call) -> None:
+    [id] = fail(shop)
+    assert "failed at attempt 2 of 2" in shop("job", "why", id).stdout
+    nobody = str(uuid4())
+    said = shop("job", "why", nobody)
+    assert (said.exit_code, said.stdout) == (
+        1,
+        "- no connection has it: it is done, was cleared, or was never sent\n",
+    )
+    answer = json.loads(shop("job", "why", nobody, "--json").stdout)
+    assert (answer["state"], answer["reasons"][0]["code"]) == ("gone", "gone")
 
 
 def test_a_failed_job_cannot_be_cancelled(shop: Call) -> None:

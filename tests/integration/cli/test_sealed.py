@@ -22,6 +22,16 @@ def tells(ctx: JobContext, word: str) -> None:
     if word == "fail":
         ctx.fail("hunter2")
     raise ValueError("hunter2")
+
+
+@job(tries=2, backoff=600)
+def tries_again(ctx: JobContext) -> None:
+    ctx.progress(1, 2, "hunter2")
+    raise ValueError("hunter2")
+
+
+@job
+def good() -> None: ...
 """
 
 
@@ -69,3 +79,11 @@ def test_arguments_and_failures_of_what_failed(sealed: Call, word: str) -> None:
     assert "arguments  sealed (toy)" in text
     assert "attempt 1" in text
     shown(sealed, "job", "show", one["id"])
+    assert "sealed" in shown(sealed, "job", "why", one["id"])
+
+
+def test_why_it_waits_for_another_attempt(sealed: Call) -> None:
+    id = sealed("dispatch", "cli_shop.tries_again").stdout.strip()
+    sealed("dispatch", "cli_shop.good")
+    sealed("work", "--stop-when-empty", "--quiet")
+    assert "it failed at attempt 1; it is tried again at" in shown(sealed, "job", "why", id)

@@ -67,10 +67,9 @@ def look(connection: "Connection", id: UUID, asked: bool) -> tuple[Any] | None:
             _check_asked(connection, listed)
         if listed is not None and listed.state != "dead":
             return None
-    data = newest_data(connection.store.read([result_key(id)])[0])
-    if data is not None:
-        envelope = open_envelope(data)
-        return (_value(connection, envelope, open_body(envelope, connection.known_codecs(), End)),)
+    found = _kept(connection, id)
+    if found is not None:
+        return (_value(connection, *found),)
     dead = listed or graveyard(connection).get([id])[0]
     if dead is not None and dead.record is not None:
         record = open_envelope(dead.record)
@@ -82,6 +81,20 @@ def look(connection: "Connection", id: UUID, asked: bool) -> tuple[Any] | None:
             "or was cleared, its keep_result is over, or the code of its worker says none"
         )
     return None
+
+
+def _kept(connection: "Connection", id: UUID) -> tuple[Envelope, End] | None:
+    data = newest_data(connection.store.read([result_key(id)])[0])
+    if data is None:
+        return None
+    envelope = open_envelope(data)
+    return envelope, open_body(envelope, connection.known_codecs(), End)
+
+
+def kept_end(connection: "Connection", id: UUID) -> End | None:
+    """How a job ended, as far as that is kept."""
+    found = _kept(connection, id)
+    return None if found is None else found[1]
 
 
 def last_progress(connection: "Connection", id: UUID) -> Progress | None:

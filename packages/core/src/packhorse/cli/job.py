@@ -1,4 +1,4 @@
-"""`packhorse job …`: looks up or cancels one job, wherever it is."""
+"""`packhorse job …`: looks up, explains or cancels one job, wherever it is."""
 
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -6,20 +6,20 @@ from uuid import UUID
 import click
 
 from packhorse import cancelling
-from packhorse.cli.output import complain, json_option, moment, print_json
+from packhorse.cli.output import complain, json_option, moment, print_json, stamp
 from packhorse.cli.queue import MOMENTS, arguments_text, facts
 from packhorse.cli.setup import Setup
-from packhorse.driver.abilities import Lists
 
 if TYPE_CHECKING:
     from packhorse.app import Packhorse
+    from packhorse.cli.fate import Reason
     from packhorse.connection import Connection
     from packhorse.queue import QueuedJob
 
 
 @click.group()
 def job() -> None:
-    """Look up or cancel one job."""
+    """Look up one job, say why it does not run, or cancel it."""
 
 
 @job.command("show")
@@ -56,6 +56,44 @@ def show(setup: Setup, id: UUID, as_json: bool) -> int:
     return 0
 
 
+@job.command("why")
+@click.argument("id", type=click.UUID)
+@click.option("--import", "modules", multiple=True, metavar="MODULE", help="A module with jobs.")
+@json_option
+@click.pass_obj
+def why(setup: Setup, id: UUID, modules: tuple[str, ...], as_json: bool) -> int:
+    """Say why a job does not run, or what became of it.
+
+    The jobs' modules are imported, to ask what a worker would ask: options and middleware of the
+    job are called, its handler is not, and nothing is changed.
+    """
+    from packhorse.cli.fate import missing
+    from packhorse.cli.why import explain, locate
+    from packhorse.queue import view
+
+    app = setup.app_with_jobs(modules)
+    found = locate(app, id)
+    reasons = missing(app, id) if found is None else explain(app, *found)
+    one = None if found is None else view(found[1], found[0])
+    if as_json:
+        known = {} if one is None else facts(one)
+        print_json(
+            {"id": id, "state": "gone", **known, "reasons": [_fact(each) for each in reasons]}
+        )
+    else:
+        if one is not None:
+            name = one.job or "a message that cannot be read"
+            click.echo(f"{name} is {one.state}, on {one.connection}/{one.queue}")
+        for reason in reasons:
+            click.echo(f"- {reason.text}")
+    return 1 if found is None and reasons[0].code == "gone" else 0
+
+
+def _fact(reason: "Reason") -> dict[str, object]:
+    until = None if reason.until is None else stamp(reason.until)
+    return {"code": reason.code, "text": reason.text, "until": until}
+
+
 @job.command("cancel")
 @click.argument("id", type=click.UUID)
 @click.pass_obj
@@ -75,18 +113,15 @@ def cancel(setup: Setup, id: UUID) -> int:
 
 def _find(app: "Packhorse", id: UUID) -> "tuple[Connection, QueuedJob] | None":
     """The job and its connection, among those whose brokers can look one up."""
+    from packhorse.cli.why import locate
     from packhorse.queue import view
 
-    for name in app.connections:
-        on = app.connection(name)
-        driver: object = on.driver
-        if isinstance(driver, Lists):
-            listed = driver.get([id])[0]
-            if listed is not None:
-                return on, view(listed, on)
-    return None
+    found = locate(app, id)
+    return None if found is None else (found[0], view(found[1], found[0]))
 
 
 def _gone(id: UUID) -> int:
-    complain(f"no connection has a job {id}: it is done, or was never sent")
+    complain(
+        f"no connection has a job {id}: it is done, or was never sent; more: packhorse job why {id}"
+    )
     return 1
