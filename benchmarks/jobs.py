@@ -17,6 +17,14 @@ async def noop_async(n: int) -> None:
 
 
 @job
+def busy(seconds: float) -> None:
+    """Uses so much of a core."""
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        pass
+
+
+@job
 def stamp(sent: float, file: str) -> None:
     """Appends how long the way took, from the dispatch to this first line."""
     line = f"{(time.time() - sent) * 1000}\n".encode()
