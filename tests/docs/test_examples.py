@@ -12,6 +12,9 @@ import pytest
 
 from tests.docs.pages import ROOT
 
+TREE = sorted(ROOT.glob("packages/*/src"))
+"""The packages under test, before whatever is installed."""
+
 EXAMPLES = ROOT / "examples"
 TEMPLATE = EXAMPLES / "driver_template"
 
@@ -34,7 +37,7 @@ SAID = {
 
 def environment(*path: Path) -> dict[str, str]:
     env = {name: value for name, value in os.environ.items() if not name.startswith("PACKHORSE_")}
-    env["PYTHONPATH"] = os.pathsep.join(map(str, path))
+    env["PYTHONPATH"] = os.pathsep.join(map(str, (*TREE, *path)))
     return env
 
 

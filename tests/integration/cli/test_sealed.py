@@ -5,6 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from packhorse import Packhorse
+from packhorse.cli.imports import import_jobs
+from packhorse.events import Event, JobFailed
+from packhorse.testing import Recorder
+from tests.integration.cli.conftest import Start
 from tests.plugins.throwaway import installed
 from tests.unit.cli.conftest import Call
 from tests.unit.wire.codecs import TOY_PLUGIN
@@ -14,7 +19,7 @@ pytestmark = pytest.mark.backend("sqlite")
 SECRET = "hunter2"
 
 JOBS = """
-from packhorse import JobContext, job
+from packhorse import Job, JobContext, job
 
 
 @job(tags=["hunter2"])
@@ -32,6 +37,18 @@ def tries_again(ctx: JobContext) -> None:
 
 @job
 def good() -> None: ...
+
+
+class Tells(Job):
+    word: str
+
+    def handle(self, ctx: JobContext) -> None:
+        if self.word == "fail":
+            ctx.fail("hunter2")
+        raise ValueError("hunter2")
+
+    def failed(self, error: BaseException) -> None:
+        raise RuntimeError("hunter2")
 """
 
 
@@ -87,3 +104,27 @@ def test_why_it_waits_for_another_attempt(sealed: Call) -> None:
     sealed("dispatch", "cli_shop.good")
     sealed("work", "--stop-when-empty", "--quiet")
     assert "it failed at attempt 1; it is tried again at" in shown(sealed, "job", "why", id)
+
+
+@pytest.mark.parametrize("style", [[], ["--json"]], ids=["for a person", "for a program"])
+@pytest.mark.parametrize("word", ["fail", SECRET])
+def test_what_a_worker_prints_and_logs(
+    sealed: Call, start: Start, word: str, style: list[str]
+) -> None:
+    sealed("dispatch", "cli_shop.Tells", f'{{"word": "{word}"}}')
+    out, err = start("work", "--stop-when-empty", *style).communicate(timeout=30)
+    assert SECRET not in out + err
+    assert "its failed() raised" in err
+    assert "of a job that is sealed" in out
+
+
+def test_no_event_tells_how_a_sealed_job_failed(sealed: Call) -> None:
+    heard = Recorder()
+    with Packhorse(config="packhorse.toml") as app:
+        import_jobs(app.settings.imports)
+        app.on(Event)(heard)
+        for word in ("fail", SECRET):
+            app.queue().push_raw("cli_shop.Tells", {"word": word})
+        app.worker().run(stop_when_empty=True)
+    assert len(heard.of(JobFailed)) == 2
+    assert SECRET not in repr(heard.events)

@@ -17,6 +17,7 @@ PackhorseError
 ├── LeaseLost              a delivery belongs to another worker by now
 ├── JobCancelled           a job was cancelled before or while it ran
 ├── JobFailedError         the job whose result was waited for has failed for good
+├── SealedError            what is told in place of an error whose text is sealed
 └── NoResult               no result is kept of a job
 
 A message says what happened, to which job, queue, file or setting, and what to do next. A driver
@@ -112,3 +113,10 @@ class JobFailedError(PackhorseError):
 
 class NoResult(PackhorseError):
     """No result is kept of a job: nobody asked for it, its time is over, or the job was never there."""
+
+
+class SealedError(PackhorseError):
+    """What events and logs have in place of an error of a sealed job: they get its type alone.
+
+    The whole of it is sealed with the job's record.
+    """

@@ -31,6 +31,7 @@ from packhorse.worker.closing import Settlement, close
 from packhorse.worker.courier import Courier
 from packhorse.worker.execution import Execution, Site
 from packhorse.worker.gate import Gate, asks
+from packhorse.worker.masking import shown
 from packhorse.worker.policy import Policies
 from packhorse.worker.telling import tell_attempted, tell_running, tell_settled
 
@@ -230,6 +231,7 @@ def _keep(connection: "Connection", settlement: Settlement) -> bool:
 
 def _tell(settlement: Settlement, error: BaseException | None) -> None:
     id = settlement.outcome.delivery.message.id
+    error = shown(settlement.execution, error)
     _log.error("job %s %s failed for good", settlement.job, id, exc_info=error)
 
 

@@ -85,7 +85,8 @@ class ThrottlesExceptions:
             if not ctx.ran or not matches(self._on, error):
                 raise
             failed_at, asked = ctx.now(), retry_after(error)
-            ctx.log.warning("put back: %s was raised", type(error).__name__, exc_info=error)
+            told = None if ctx.masks else error
+            ctx.log.warning("put back: %s was raised", type(error).__name__, exc_info=told)
             ctx.release(
                 self._wait if asked is None else asked, f"{type(error).__name__} was raised"
             )

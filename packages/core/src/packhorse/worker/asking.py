@@ -13,6 +13,7 @@ from packhorse.store.contract import Equals, Expire, Group
 from packhorse.store.update import Told, Update, perform
 from packhorse.worker.attempt import Bury
 from packhorse.worker.execution import Execution
+from packhorse.worker.masking import shown
 from packhorse.worker.passage import Passage
 from packhorse.worker.telling import tell_attempted
 
@@ -74,7 +75,7 @@ def finish(executions: Sequence[Execution]) -> None:
                 "job %s %s: what its middleware wanted written after it could not be",
                 execution.envelope.job,
                 execution.delivery.message.id,
-                exc_info=told.error,
+                exc_info=shown(execution, told.error),
             )
     for execution, _ in asked:
         assert execution.passage is not None

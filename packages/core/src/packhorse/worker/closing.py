@@ -17,6 +17,7 @@ from packhorse.worker.account import account
 from packhorse.worker.attempt import Again, Bury, Verdict
 from packhorse.worker.failure import LIMIT, failure, head, keep, text_of
 from packhorse.worker.following import Consequences, consequences, orphan, waiting_again
+from packhorse.worker.masking import shown
 
 if TYPE_CHECKING:
     from packhorse.wire.codec import Codec
@@ -148,9 +149,12 @@ def _call_failed(execution: "Execution", verdict: Bury) -> None:
         return
     try:
         hook(execution.fresh_arguments(), verdict.error or PackhorseError(verdict.reason))
-    except BaseException:  # even an exit: it would end the runner
-        _log.exception(
-            "job %s %s: its failed() raised", execution.envelope.job, execution.delivery.message.id
+    except BaseException as error:  # even an exit: it would end the runner
+        _log.error(
+            "job %s %s: its failed() raised",
+            execution.envelope.job,
+            execution.delivery.message.id,
+            exc_info=shown(execution, error),
         )
 
 

@@ -1,11 +1,13 @@
 """What a worker has in hand: every delivery from its reservation to its settlement."""
 
 import logging
+import sys
 import threading
 import time
 from collections.abc import Callable
 
 from packhorse.worker.execution import Execution
+from packhorse.worker.masking import shown
 from packhorse.worker.plan import Load, mean_duration
 
 _log = logging.getLogger("packhorse.worker")
@@ -70,10 +72,11 @@ class Hand:
 
     def give_up(self, execution: Execution) -> None:
         """Called where an exception is handled that leaves no outcome to settle: a broken codec, a bug."""
-        _log.exception(
+        _log.error(
             "job %s %s: what became of it cannot be told, its lease will run out",
             execution.envelope.job,
             execution.delivery.message.id,
+            exc_info=shown(execution, sys.exception()),
         )
         self.drop([execution.delivery.token])
 

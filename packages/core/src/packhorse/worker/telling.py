@@ -7,6 +7,7 @@ from packhorse.events.types import AttemptEvent
 from packhorse.worker.attempt import Again, Bury, Ending, Finish
 from packhorse.worker.closing import Settlement
 from packhorse.worker.execution import Execution, Site
+from packhorse.worker.masking import reason, shown
 
 
 def tell_running(execution: Execution) -> None:
@@ -21,9 +22,10 @@ def tell_attempted(execution: Execution, ending: Ending) -> None:
     if ending.timed_out and bus.hears(events.JobTimedOut):
         _tell(execution, events.JobTimedOut, timeout=execution.policy.timeout)
     if ending.error is not None and bus.hears(events.JobExceptionOccurred):
-        _tell(execution, events.JobExceptionOccurred, error=ending.error)
+        _tell(execution, events.JobExceptionOccurred, error=shown(execution, ending.error))
     if bus.hears(events.JobAttempted):
-        _tell(execution, events.JobAttempted, duration=execution.duration, error=ending.error)
+        error = shown(execution, ending.error)
+        _tell(execution, events.JobAttempted, duration=execution.duration, error=error)
 
 
 def tell_lost(execution: Execution, repeated: bool) -> None:
@@ -59,7 +61,7 @@ def tell_settled(site: Site, settlement: Settlement) -> None:
                 execution,
                 events.JobReleasedAfterException,
                 delay=verdict.delay,
-                error=verdict.error,
+                error=shown(execution, verdict.error),
             )
 
 
@@ -96,8 +98,8 @@ def _failed(site: Site, settlement: Settlement, verdict: Bury) -> events.JobFail
         attempt=1 if execution is None else execution.envelope.failed + 1,
         deliveries=delivery.deliveries,
         worker=site.worker,
-        reason=verdict.reason,
-        error=verdict.error,
+        reason=reason(execution, verdict),
+        error=shown(execution, verdict.error),
     )
 
 
