@@ -13,7 +13,7 @@ from rich.table import Table
 
 from benchmarks.measure import Row, machine
 
-ALL = ("drain", "dispatch", "backlog", "latency", "startup", "processes")
+ALL = ("drain", "dispatch", "backlog", "latency", "startup", "processes", "flow")
 RESULTS = Path(__file__).parent / "results" / "latest.json"
 
 

@@ -4,6 +4,7 @@ import os
 import time
 
 from packhorse import job
+from packhorse.middleware import RateLimited, per_second
 
 
 @job
@@ -14,6 +15,13 @@ def noop(n: int) -> None:
 @job
 async def noop_async(n: int) -> None:
     pass
+
+
+@job(
+    middleware=[RateLimited(per_second(1_000_000, burst=1_000), by=lambda ctx: ctx.arguments["n"])]
+)
+def limited(n: int) -> None:
+    """Asks whether it may start; with these limits it always may."""
 
 
 @job

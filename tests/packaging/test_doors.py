@@ -6,7 +6,13 @@ from types import ModuleType
 
 import pytest
 
-DOORS = ["packhorse", "packhorse.plugin", "packhorse.events", "packhorse.testing"]
+DOORS = [
+    "packhorse",
+    "packhorse.plugin",
+    "packhorse.events",
+    "packhorse.middleware",
+    "packhorse.testing",
+]
 
 
 @pytest.fixture(params=DOORS)

@@ -14,7 +14,7 @@ from msgspec import Struct
 SECOND = 1_000_000_000
 
 _LATE = SECOND // 20
-"""What a worker may take to notice that a job is due, and not more is made up for."""
+"""Nanoseconds that a worker may take to notice that a job is due; more is not made up for."""
 
 _STATE = struct.Struct(">qq")
 
@@ -34,19 +34,23 @@ class Limit(Struct, frozen=True):
             raise ValueError(f"{self!r}: count and burst must be 1 or more, period up to a year")
 
     @property
-    def tolerance(self) -> int:
-        """Nanoseconds by which a job may be late without the next one's being later for it."""
-        return min(round(self.period * SECOND) // 20, _LATE)
+    def pace(self) -> "Pace":
+        """The same in nanoseconds, worked out once."""
+        period = round(self.period * SECOND)
+        late = min(period // 20, _LATE)
+        interval = -(-(period + late) // self.count)
+        return Pace(interval, interval * (self.burst - 1) + late)
 
-    @property
-    def interval(self) -> int:
-        """Nanoseconds between two jobs; a little more than even, so that the late ones stay within."""
-        return -(-(round(self.period * SECOND) + self.tolerance) // self.count)
 
-    @property
-    def allowance(self) -> int:
-        """Nanoseconds by which a job may come early."""
-        return self.interval * (self.burst - 1) + self.tolerance
+class Pace(Struct, frozen=True):
+    """Between two jobs lie `interval` nanoseconds; one may come early by `allowance`.
+
+    The interval is a little longer than even and the allowance makes up for it: a job that is noticed
+    late does not delay the next, and there are not more of them in a period for it.
+    """
+
+    interval: int
+    allowance: int
 
 
 def per_second(count: int, burst: int = 1) -> Limit:
@@ -83,28 +87,24 @@ class State(Struct, frozen=True):
         return cls() if value is None else cls(*_STATE.unpack(value))
 
 
-def take(limits: Sequence[Limit], states: Sequence[State], now: int) -> tuple[list[State], int]:
+def take(paces: Sequence[Pace], states: Sequence[State], now: int) -> tuple[list[State], int]:
     """The states after a job has come at `now`, and how long it has to wait: 0, it was let through.
 
     All limits let it through, or none is touched but for what it is promised.
     """
-    open_at = [max(s.due, now) - limit.allowance for limit, s in zip(limits, states, strict=True)]
-    if max(open_at) <= now:
-        after = [
-            State(max(s.due, now) + limit.interval, s.promised)
-            for limit, s in zip(limits, states, strict=True)
-        ]
-        return after, 0
-    full = [moment > now for moment in open_at]
-    slot = max(
-        max(moment, s.promised + limit.interval if s.promised > now else 0)
-        for limit, s, moment, is_full in zip(limits, states, open_at, full, strict=True)
-        if is_full
-    )
-    after = [State(s.due, slot) if is_full else s for s, is_full in zip(states, full, strict=True)]
+    pairs = list(zip(paces, states, strict=True))
+    if all(state.due - pace.allowance <= now for pace, state in pairs):
+        return [State(max(s.due, now) + pace.interval, s.promised) for pace, s in pairs], 0
+    slot = 0
+    for pace, state in pairs:
+        opens = state.due - pace.allowance
+        if opens > now:
+            behind = state.promised + pace.interval if state.promised > now else 0
+            slot = max(slot, opens, behind)
+    after = [State(s.due, slot) if s.due - pace.allowance > now else s for pace, s in pairs]
     return after, slot - now
 
 
-def give_back(limit: Limit, state: State) -> State:
+def give_back(pace: Pace, state: State) -> State:
     """The state after a job that was let through has not started."""
-    return State(state.due - limit.interval, state.promised)
+    return State(state.due - pace.interval, state.promised)

@@ -36,18 +36,19 @@ class RateLimited:
         periods = [limit.period for limit in limits]
         if len(set(periods)) < len(periods):
             raise ValueError(f"RateLimited: two limits for the same period: {limits}")
-        self._limits = limits
+        self._paces = [limit.pace for limit in limits]
+        self._endings = [f":{period:g}" for period in periods]
         self._by = by
         self._shared = shared
         self._drop = drop
         self._store = store
 
     def __call__(self, ctx: JobContext) -> Generator[Update | None, object, None]:
-        if not self._limits:
+        if not self._paces:
             yield None
             return
         name = scope("rate", ctx, self._by, self._shared)
-        keys = [f"{name}:{limit.period:g}" for limit in self._limits]
+        keys = [name + ending for ending in self._endings]
         now = int(ctx.now() * SECOND)
         wait = yield Update(keys, lambda values: self._take(keys, values, now), self._store)
         assert isinstance(wait, int)
@@ -67,15 +68,15 @@ class RateLimited:
 
     def _take(self, keys: Sequence[str], values: Sequence[bytes | None], now: int) -> Change:
         states = [State.read(value) for value in values]
-        after, wait = gcra.take(self._limits, states, now)
+        after, wait = gcra.take(self._paces, states, now)
         if wait and self._drop:
             return Change(answer=wait)
         return Change(_written(keys, values, after, now), wait)
 
     def _give_back(self, keys: Sequence[str], values: Sequence[bytes | None], now: int) -> Change:
         after = [
-            State() if value is None else gcra.give_back(limit, State.read(value))
-            for limit, value in zip(self._limits, values, strict=True)
+            State() if value is None else gcra.give_back(pace, State.read(value))
+            for pace, value in zip(self._paces, values, strict=True)
         ]
         return Change(_written(keys, values, after, now))
 

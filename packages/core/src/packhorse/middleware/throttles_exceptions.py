@@ -65,6 +65,7 @@ class ThrottlesExceptions:
         self._within = within
         self._on = on
         self._pause = within if pause is None else pause
+        self._probe = min(self._pause, PROBE)
         self._wait = wait
         self._by = by
         self._shared = shared
@@ -95,7 +96,7 @@ class ThrottlesExceptions:
             )
         else:
             if touched and ctx.ran:
-                yield Update([key], lambda values: Change([Delete(key)]), self._store)
+                yield Update([key], lambda values: self._close(key, values, now), self._store)
 
     def _look(self, key: str, values: Sequence[bytes | None], now: float) -> Change:
         """Answers how long to wait, and whether there is anything that a success has to clear."""
@@ -105,9 +106,16 @@ class ThrottlesExceptions:
         if circuit.until > now:
             return Change(answer=(circuit.until - now, True))
         if circuit.until:  # this one tries, the others wait for it
-            trying = Circuit(circuit.count, circuit.since, now + min(self._pause, PROBE))
+            trying = Circuit(circuit.count, circuit.since, now + self._probe)
             return Change([self._put(key, trying, now)], (0.0, True))
         return Change(answer=(0.0, True))
+
+    def _close(self, key: str, values: Sequence[bytes | None], began: float) -> Change:
+        circuit = _read(values)
+        # Opened since, it is closed by a success that began since.
+        if circuit is None or circuit.until > began + self._probe:
+            return Change()
+        return Change([Delete(key)])
 
     def _count(
         self, key: str, values: Sequence[bytes | None], now: float, asked: float | None

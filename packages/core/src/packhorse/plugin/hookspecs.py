@@ -150,7 +150,7 @@ def packhorse_middleware() -> Sequence[MiddlewareSpec]:  # type: ignore[empty-bo
     Each is a generator function of a `JobContext`: what stands before its `yield` runs before the
     handler, in the handler's thread, and the handler's exception is raised at the `yield`.
     Returning before it skips the handler. Lower `order` is further out; equal ones are sorted by
-    plugin and name.
+    plugin and name. One that asks the store is marked with `packhorse.middleware.guard`.
 
         from packhorse.plugin import MiddlewareSpec, hookimpl
 
