@@ -41,6 +41,9 @@ from packhorse.store.contract import (
 SENDING = 60.0
 """Seconds for which a key is taken before its message is known to be sent."""
 
+MARKED = 14 * 86_400.0
+"""Seconds beside its delay for which it is kept that a message is superseded, until it is taken off."""
+
 
 class Hold(Struct, frozen=True, array_like=True):
     """What a key's value says: who holds it, how far that is, and when its run of replacements began.
@@ -54,6 +57,14 @@ class Hold(Struct, frozen=True, array_like=True):
     first: float
     token: bytes = b""
     replaced: tuple[UUID, ...] = ()
+
+    def replacing(self, id: UUID) -> "Hold":
+        """What the key says when another, which is to be sent, takes the place of this holder."""
+        return Hold(id, "sending", self.first, b"", (*self.replaced, self.holder))
+
+    def sent(self) -> "Hold":
+        """What the key says once the holder was sent."""
+        return Hold(self.holder, "waiting", self.first)
 
 
 pack = msgspec.msgpack.Encoder().encode
@@ -125,17 +136,20 @@ class Place(Struct, frozen=True):
 
     def confirming(self, hold: Hold, delay: float) -> Group:
         """The message was sent."""
-        waiting = msgspec.structs.replace(hold, phase="waiting", replaced=())
         return self._group(
-            [self._wait(waiting, delay), self._add(), *self._marks(hold)],
+            [self._wait(hold, delay), self._add(), *self._marks(hold, delay)],
             Equals(self.key, pack(hold)),
         )
 
     def starting(self, hold: Hold, before: bytes | None, was: Hold | None) -> Group:
         """A worker has the message; `was` is what the key said, if that was this message's."""
-        marks = [] if was is None else self._marks(was)
+        actions: list[Action] = [Put(self.key, pack(hold), self.line.retention)]
+        if was is None or was.phase not in ("waiting", "started"):
+            actions.append(self._add())
+        if was is not None:
+            actions += self._marks(was)
         held = Absent(self.key) if before is None else Equals(self.key, before)
-        return self._group([Put(self.key, pack(hold), self.line.retention), *marks], held)
+        return self._group(actions, held)
 
     def passing(self, was: Hold, before: bytes, window: float) -> Group:
         """A worker has the message, and its key was for the time until then."""
@@ -143,15 +157,14 @@ class Place(Struct, frozen=True):
 
     def waiting_again(self, hold: Hold, delay: float) -> Group:
         """The message goes back to wait."""
-        waiting = msgspec.structs.replace(hold, phase="waiting", token=b"")
-        return self._group([self._wait(waiting, delay), self._add()], Equals(self.key, pack(hold)))
+        return self._group([self._wait(hold, delay)], Equals(self.key, pack(hold)))
 
     def ending(self, hold: Hold, window: float) -> Group:
         """The message is about to end, and its window has so many seconds left."""
         return self._group(self._end(hold, window), Equals(self.key, pack(hold)))
 
-    def forgetting_mark(self) -> Group:
-        """A superseded message is about to end."""
+    def forgetting(self) -> Group:
+        """The message has no key any more: it was superseded, or its key is another's by now."""
         return self._group([Delete(self.mark), self._remove()])
 
     def _group(self, actions: "list[Action]", *conditions: Absent | Equals) -> Group:
@@ -159,16 +172,16 @@ class Place(Struct, frozen=True):
 
     def _wait(self, hold: Hold, delay: float) -> Put:
         kept = self.line.retention
-        return Put(self.key, pack(hold), None if kept is None else kept + delay)
+        return Put(self.key, pack(hold.sent()), None if kept is None else kept + delay)
 
     def _end(self, hold: Hold, window: float) -> "list[Action]":
         gone = Hold(hold.holder, "gone", hold.first)
         end = Put(self.key, pack(gone), window) if window > 0 else Delete(self.key)
         return [end, self._remove()]
 
-    def _marks(self, hold: Hold) -> "list[Action]":
-        by = self.id.bytes
-        return [Put(self.line.mark(id), by, self.line.retention) for id in hold.replaced]
+    def _marks(self, hold: Hold, delay: float = 0.0) -> "list[Action]":
+        ttl = (self.line.retention or MARKED) + delay
+        return [Put(self.line.mark(id), self.id.bytes, ttl) for id in hold.replaced]
 
     def _add(self) -> AddMembers:
         return AddMembers(self.line.all, [self.line.member(self.id, self.unique.key)])

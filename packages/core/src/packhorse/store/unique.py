@@ -168,9 +168,8 @@ class _Taken(Struct, frozen=True):
         if held.holder == id:
             if held.phase in ("waiting", "started"):
                 return Sent(id, "known")  # a repeat of what was sent
-            hold = Hold(id, "sending", time.time(), replaced=held.replaced)
+            hold = msgspec.structs.replace(held, phase="sending")
             return _Taken(self.unsent, self.place, hold, value)
         if self.place.unique.on_taken == "keep" or held.phase in ("started", "gone"):
             return Sent(id, "taken", held.holder)
-        hold = Hold(id, "sending", held.first, replaced=(*held.replaced, held.holder))
-        return _Taken(self.unsent, self.place, hold, value, held.holder)
+        return _Taken(self.unsent, self.place, held.replacing(id), value, held.holder)

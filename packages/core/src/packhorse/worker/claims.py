@@ -35,7 +35,7 @@ class Claimed(Struct, frozen=True):
             left = window_left(self.place.unique, self.sent_at, time.time())
             return self.place.ending(self.hold, left)
         superseded = isinstance(verdict, Finish) and verdict.result == "superseded"
-        return self.place.forgetting_mark() if superseded else None
+        return self.place.forgetting() if superseded else None
 
     def wait(self, delay: float = 0.0) -> Group | None:
         """What is written once the broker knows that the job waits again."""
@@ -81,11 +81,11 @@ def judge(
 
 
 def _pass(place: Place, value: bytes | None, held: Hold | None, own: bool, window: float) -> Judged:
-    if held is None or value is None:
-        return Judged()
-    if own and held.phase in ("sending", "waiting"):
+    if own and held is not None and value is not None and held.phase in ("sending", "waiting"):
         return Judged(group=place.passing(held, value, window))
-    return Judged(waits=held.phase == "sending" and place.id in held.replaced)
+    if held is not None and held.phase == "sending" and place.id in held.replaced:
+        return Judged(waits=True)
+    return Judged(group=place.forgetting())
 
 
 def has_claim(execution: "Execution") -> bool:
