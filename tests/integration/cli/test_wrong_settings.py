@@ -24,6 +24,7 @@ COMMANDS = {
     "queue resume": "q",
     "job show": ID,
     "job cancel": ID,
+    "job why": ID,
     "failed list": "",
     "failed show": ID,
     "failed retry": "--all",
