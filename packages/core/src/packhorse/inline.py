@@ -210,6 +210,7 @@ def _bring(app: "Packhorse", connection: "Connection", settlement: Settlement) -
         if isinstance(one, str):
             raise PackhorseError(f"job {settlement.job}: {one}")
         brings = one
+    courier.count_first([brings])
     courier.after([brings])
     return brings.follow
 

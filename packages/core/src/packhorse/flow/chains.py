@@ -89,9 +89,13 @@ def restarted(chain: Chain) -> Group:
     return Group([record, *rest], partition=str(chain.id))
 
 
-def used(chain: Chain) -> Group:
-    """What the store is told when the next portion of a chain's links travels on."""
-    return Group([Delete(portion_key(chain.id, chain.tail))], partition=str(chain.id))
+def used(chain: Chain, settled: bool) -> Group:
+    """What the store is told when the next portion of a chain's links travels on.
+
+    Unless the job that sends them is `settled`, it may have to do so again.
+    """
+    key = portion_key(chain.id, chain.tail)
+    return Group([Delete(key) if settled else Expire(key, KEEP)], partition=str(chain.id))
 
 
 def _portions(chain: Chain) -> list[str]:

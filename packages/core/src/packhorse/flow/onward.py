@@ -2,11 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from packhorse.flow.chains import KEEP, ChainState, ended, portion_key
+from packhorse.flow.chains import ChainState, ended, portion_key, used
 from packhorse.flow.ledger import How
 from packhorse.flow.link import read_portion
 from packhorse.flow.step import callbacks, next_link, send_all, unfolded
-from packhorse.store.contract import Expire, Group
 from packhorse.wire.flow import Cause, Chain, Rest
 
 if TYPE_CHECKING:
@@ -41,10 +40,9 @@ def _in_hand(app: "Packhorse", chain: Chain) -> Chain:
     """The chain with its next links, out of the store if they lie there."""
     if chain.links or not chain.tail:
         return chain
-    store, key = app.connection(chain.store).store, portion_key(chain.id, chain.tail)
-    (value,) = store.read([key])
-    # It is not deleted: a crash may let all of this be done again.
-    store.apply([Group([Expire(key, KEEP)], partition=str(chain.id))])
+    store = app.connection(chain.store).store
+    (value,) = store.read([portion_key(chain.id, chain.tail)])
+    store.apply([used(chain, settled=False)])
     return unfolded(chain, read_portion(value, app.formats.known_codecs()))
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -11,17 +12,18 @@ from packhorse.driver.contract import Capabilities
 from packhorse.driver.message import Delivery
 from packhorse.driver.outcome import Dead, Done, Outcome, Retry, Return
 from packhorse.errors import MaxAttemptsExceeded, PackhorseError
+from packhorse.registry import find
 from packhorse.wire.envelope import Death, Envelope, Failure
-from packhorse.wire.seal import recount, seal
+from packhorse.wire.seal import open_envelope, recount, seal
 from packhorse.worker.account import account
 from packhorse.worker.attempt import Again, Bury, Verdict
+from packhorse.worker.execution import Execution, Site
 from packhorse.worker.failure import LIMIT, failure, head, keep, text_of
 from packhorse.worker.following import Consequences, consequences, orphan, waiting_again
 from packhorse.worker.masking import shown
 
 if TYPE_CHECKING:
     from packhorse.wire.codec import Codec
-    from packhorse.worker.execution import Execution, Site
 
 LONGEST = 1e9
 """Seconds for which a job may be put back: over thirty years, and a number that any broker can add."""
@@ -39,12 +41,12 @@ class Settlement(Struct, frozen=True):
     outcome: Outcome
     job: str = ""
     verdict: Verdict | None = None
-    execution: "Execution | None" = None
+    execution: Execution | None = None
     seen: int = 0
     brings: Consequences | None = None
 
 
-def close(execution: "Execution", verdict: Verdict) -> Settlement:
+def close(execution: Execution, verdict: Verdict) -> Settlement:
     """The settlement of an execution; calls the job's `failed` if this is its end."""
     delivery, envelope = execution.delivery, execution.envelope
     try:
@@ -76,7 +78,7 @@ def close(execution: "Execution", verdict: Verdict) -> Settlement:
     return Settlement(outcome, envelope.job, verdict, execution, brings=brings)
 
 
-def _stuck(execution: "Execution", verdict: Verdict, error: Exception) -> Settlement:
+def _stuck(execution: Execution, verdict: Verdict, error: Exception) -> Settlement:
     """What is to come next cannot be made: too large, or of a connection that nobody here knows."""
     _log_stuck(execution, error)
     if not isinstance(verdict, Bury):
@@ -89,7 +91,7 @@ def _stuck(execution: "Execution", verdict: Verdict, error: Exception) -> Settle
     return close(execution, verdict)
 
 
-def _log_stuck(execution: "Execution", error: Exception) -> None:
+def _log_stuck(execution: Execution, error: Exception) -> None:
     _log.error(
         "job %s %s: what follows it cannot be sent: %s",
         execution.envelope.job,
@@ -110,7 +112,24 @@ def close_stopped(settlement: Settlement, reason: str) -> Settlement:
     return close(execution, Bury(f"what follows cannot be sent: {reason}", error))
 
 
-def bury(delivery: Delivery, envelope: Envelope | None, verdict: Bury, site: "Site") -> Settlement:
+def close_buried(delivery: Delivery, site: Site) -> Settlement:
+    """The settlement of a message that was written down as failed before, and came again all the same.
+
+    Its worker may have died before it sent what follows and counted it.
+    """
+    brings, envelope, definition = None, None, None
+    with suppress(PackhorseError):
+        envelope = open_envelope(delivery.message.body)
+        definition = find(envelope.job)
+    if envelope is not None and definition is not None:
+        execution = Execution(site, delivery, envelope, definition)
+        execution.open()
+        with suppress(PackhorseError):  # it was told then, when it failed
+            brings = consequences(execution, Bury("it failed, and its worker died"))
+    return Settlement(Done(delivery), "" if envelope is None else envelope.job, brings=brings)
+
+
+def bury(delivery: Delivery, envelope: Envelope | None, verdict: Bury, site: Site) -> Settlement:
     """The settlement of a message that nobody here can open, or whose name nobody knows."""
     data = _record(delivery, envelope, (), verdict, site)
     job = "" if envelope is None else envelope.job
@@ -129,7 +148,7 @@ def wait_for_name(delivery: Delivery, envelope: Envelope, delay: float) -> Settl
     return Settlement(Retry(delivery, delay, body), envelope.job, seen=seen)
 
 
-def give_back(execution: "Execution") -> Settlement:
+def give_back(execution: Execution) -> Settlement:
     """The settlement of what was never started."""
     brings = waiting_again(execution.claimed)
     return Settlement(
@@ -143,7 +162,7 @@ def _shortened(delay: float, can: Capabilities) -> float:
     return min(delay, LONGEST if longest is None else longest)
 
 
-def _call_failed(execution: "Execution", verdict: Bury) -> None:
+def _call_failed(execution: Execution, verdict: Bury) -> None:
     hook = execution.definition.on_failed
     if hook is None or not hasattr(execution, "arguments"):
         return
@@ -158,7 +177,7 @@ def _call_failed(execution: "Execution", verdict: Bury) -> None:
         )
 
 
-def _again(execution: "Execution", verdict: Again) -> bytes:
+def _again(execution: Execution, verdict: Again) -> bytes:
     envelope, site = execution.envelope, execution.site
     if verdict.error is None:
         return recount(envelope, failed=verdict.failed, lost=verdict.lost, unknown=envelope.unknown)
@@ -188,7 +207,7 @@ def _record(
     envelope: Envelope | None,
     failures: tuple[Failure, ...],
     verdict: Bury,
-    site: "Site",
+    site: Site,
 ) -> bytes:
     now = time.time()
     if verdict.error is not None and not isinstance(verdict.error, MaxAttemptsExceeded):
@@ -215,7 +234,7 @@ def _record(
         return seal(death, (), id=id, job=envelope.job, at=envelope.at)
 
 
-def _codecs(envelope: Envelope, site: "Site") -> "tuple[Codec, ...]":
+def _codecs(envelope: Envelope, site: Site) -> "tuple[Codec, ...]":
     """The codecs that the message went through; a message whose codec is missing here was not opened,
     so what is written about it holds nothing of it and goes without."""
     known = site.codecs

@@ -6,6 +6,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+import msgspec
+
 from packhorse.driver.abilities import Lists
 from packhorse.driver.outcome import Dead, Done, Outcome
 from packhorse.errors import ConfigError, StoreRequired
@@ -27,7 +29,10 @@ _log = logging.getLogger("packhorse.worker")
 
 
 class Courier:
-    """Sends, writes and counts; `before` and `after` raise `ConnectionLost`, and may be repeated.
+    """Sends, writes and counts; its verbs raise `ConnectionLost`, and may be repeated.
+
+    `before` the outcomes of a group are kept or told, `count_first` when what the broker cannot keep
+    is kept, `after` when it has applied them.
 
     Where the broker can be asked what became of a message, members are counted once it has applied
     their outcome; what was about to be counted is noted before, so that a sweep finds it after a
@@ -44,8 +49,8 @@ class Courier:
         self._missing: set[str] = set()
 
     def early(self, brings: Consequences) -> bool:
-        """Whether anything would be sent or counted before the broker is told."""
-        return bool(brings.ahead) or (self._lists is None and brings.counted is not None)
+        """Whether anything is sent, written or counted before the broker is told."""
+        return bool(brings.ahead or brings.before or (self._lists is None and brings.counted))
 
     def before(self, brought: Mapping[bytes, Consequences]) -> dict[bytes, Consequences | str]:
         """What comes before the broker is told.
@@ -54,24 +59,32 @@ class Courier:
         which they cannot go on.
         """
         instead = self._send_ahead(brought)
-        now = []
         for token, each in brought.items():
-            one = instead.get(token, each)
-            if not isinstance(one, str):
-                now.append((each.before, one.counted))
-        self._write(pair for before, _ in now for pair in before)
+            one = instead.get(token)
+            if isinstance(one, Consequences):
+                instead[token] = _both(each, one)
+        self._write(
+            pair
+            for token, each in brought.items()
+            if not isinstance(one := instead.get(token, each), str)
+            for pair in one.before
+        )
         self._free(brought.values())
-        counted = [one for _, one in now if one is not None]
+        return instead
+
+    def count_first(self, brought: Sequence[Consequences]) -> None:
+        """What must be in a store before the broker forgets the messages: it raises as `before` does."""
+        counted = [one.counted for one in brought if one.counted is not None]
         if self._lists is None:
+            self._write(pair for one in brought for pair in one.after)
             self._count(counted)
         elif counted:
             self._note(counted)
-        return instead
 
     def after(self, brought: Sequence[Consequences]) -> None:
         """What comes once the broker has applied the outcomes."""
-        self._write(pair for one in brought for pair in one.after)
         if self._lists is not None:
+            self._write(pair for one in brought for pair in one.after)
             counted = [one.counted for one in brought if one.counted is not None]
             self._count(counted)
             self.drop(counted)
@@ -157,3 +170,8 @@ class Courier:
                 self._missing.add(name)
                 _log.error("worker: members of batches cannot be counted here: %s", error)
             return None
+
+
+def _both(first: Consequences, instead: Consequences) -> Consequences:
+    """Other consequences, with what was to be written in any case."""
+    return msgspec.structs.replace(instead, before=(*first.before, *instead.before))

@@ -16,7 +16,7 @@ from packhorse.errors import ConnectionLost, InvalidPayload
 from packhorse.registry import find
 from packhorse.wire.seal import open_envelope
 from packhorse.worker.attempt import Again, Bury, Finish, unknown
-from packhorse.worker.closing import Settlement, bury, close, give_back, wait_for_name
+from packhorse.worker.closing import Settlement, bury, close, close_buried, give_back, wait_for_name
 from packhorse.worker.companion import Companion
 from packhorse.worker.execution import Execution, Site
 from packhorse.worker.gate import Gate, asks
@@ -145,7 +145,7 @@ class Fetcher:
         for delivery in known:
             if delivery.message.id in buried:
                 self._hand.held[delivery.token] = None
-                self._settle(Settlement(Done(delivery)))
+                self._settle(close_buried(delivery, self._site))
         return [one for one in known if one.message.id not in buried]
 
     def _start(self, executions: Sequence[Execution | None]) -> None:

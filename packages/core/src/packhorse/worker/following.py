@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
+from packhorse.driver.abilities import Lists
 from packhorse.driver.message import Delivery, Message
 from packhorse.flow.chains import ChainState, ended, length_of, started, used
 from packhorse.flow.ledger import How, spread
@@ -41,7 +42,8 @@ class Consequences(Struct, frozen=True):
     """What a settling brings along.
 
     `follow` goes with the outcome itself. `ahead` is sent, and `before` written, before the broker
-    is told; `after` is written, and `counted` counted, once the broker has applied the outcome.
+    is told; `after` is written, and `counted` counted, once the broker has applied the outcome, or
+    before where it cannot be asked whether it has.
     `otherwise` holds instead if the unique key of what goes ahead is taken. Stores are named by
     their connections. Of an `orphan`, queue and id, nobody here can tell whether a store keeps a
     unique key for it.
@@ -117,17 +119,19 @@ def _gone_on(
         chain, before = _grown(changed, batch, touched.connections)
     after: tuple[tuple[str, Group], ...] = ()
     if not chain.links and chain.tail:
-        after = ((chain.store, used(chain)),)
+        settled = isinstance(execution.site.connection.driver, Lists)
+        after = ((chain.store, used(chain, settled)),)
         chain = unfolded(chain, execution.portion)
     if not chain.links:
-        return Consequences(
-            before=before, after=_ended(chain, "succeeded"), counted=_counted(batch, "done")
-        )
+        before += _ended(chain, "succeeded")
+        return Consequences(before=before, after=after, counted=_counted(batch, "done"))
     sent = next_link(execution.site.app, chain, batch)
     follow, ahead = _apart(execution, [sent])
     otherwise = None
     if ahead and sent[1].unique is not None:
-        otherwise = Consequences(after=_ended(chain, "skipped"), counted=_counted(batch, "dropped"))
+        otherwise = Consequences(
+            before=_ended(chain, "skipped"), after=after, counted=_counted(batch, "dropped")
+        )
     return Consequences(follow, ahead, before, after, otherwise=otherwise)
 
 
@@ -155,9 +159,9 @@ def _over(
         if chain is not None:
             sent = callbacks(execution.site.app, chain.catch, chain.id, "catch", cause=cause)
     follow, ahead = _apart(execution, sent)
-    after = () if chain is None else _ended(chain, "cancelled" if cause is None else "failed")
+    before = () if chain is None else _ended(chain, "cancelled" if cause is None else "failed")
     counted = _counted(batch, "dropped" if cause is None else "failed", cause)
-    return Consequences(follow, ahead, after=after, counted=counted)
+    return Consequences(follow, ahead, before, counted=counted)
 
 
 def _counted(batch: Membership | None, how: How, cause: Cause | None = None) -> Counted | None:

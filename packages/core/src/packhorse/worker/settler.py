@@ -116,6 +116,9 @@ class Settler:
             outcomes: Sequence[Outcome] = [each.outcome for each in group]
             if self._companion is not None:
                 outcomes = self._companion.keep(outcomes)
+            brought = [each.brings for each in group if each.brings is not None]
+            if brought:
+                self._courier.count_first(brought)
             answers = self._consumer.settle(outcomes)
         except ConnectionLost:
             raise
