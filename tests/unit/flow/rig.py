@@ -81,7 +81,7 @@ class Rig:
             worker.sweep()
             self.clock.advance(LEASE + 1)
             quiet = 0 if busy else quiet + 1
-            if quiet == 5:
+            if quiet == 8:  # another sweeper takes over after three, and looks twice
                 return
         raise AssertionError("it does not come to an end")
 

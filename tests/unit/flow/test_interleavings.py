@@ -32,21 +32,21 @@ class Broken(Exception):
     """What a broken job raises."""
 
 
-@job(name="interleavings.work")
+@job(name="interleavings.work", max_losses=1000)
 def work(number: int) -> None:
     ran.append(number)
     if number in broken:
         raise Broken
 
 
-@job(name="interleavings.flaky", tries=2)
+@job(name="interleavings.flaky", max_losses=1000, tries=2)
 def flaky(ctx: JobContext, number: int) -> None:
     ran.append(number)
     if ctx.attempt == 1:
         raise Broken
 
 
-@job(name="interleavings.called")
+@job(name="interleavings.called", max_losses=1000)
 def called(ctx: JobContext, label: str) -> None:
     assert ctx.batch is not None or ctx.cause is not None
 
@@ -62,7 +62,7 @@ EXAMPLES = int(os.environ.get("PACKHORSE_EXAMPLES", "40"))
 """How many histories of each broker; a long hunt takes more."""
 
 
-@job(name="interleavings.grows")
+@job(name="interleavings.grows", max_losses=1000)
 def grows(ctx: JobContext, number: int) -> None:
     ran.append(number)
     assert ctx.chain is not None
