@@ -115,6 +115,7 @@ class WatchedConsumer(ForwardingConsumer):
         for outcome, answer in zip(outcomes, answers, strict=True):
             delivery = outcome.delivery
             if answer == "applied" and isinstance(outcome, Done) and delivery.token in self.rig.ran:
+                self.rig.ran.discard(delivery.token)  # telling it again has no other effect
                 self.rig.effects[delivery.message.id] += 1
         return answers
 

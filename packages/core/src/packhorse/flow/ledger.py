@@ -178,33 +178,29 @@ def not_pushed(id: UUID, members: Iterable[bytes]) -> list[Group]:
     ]
 
 
-def counted(id: UUID, ended: Iterable[tuple[bytes, How]], total: bool) -> list[Group]:
+def counted(id: UUID, ended: Iterable[tuple[bytes, How, bytes]], total: bool) -> list[Group]:
     """What is written of members that have ended, each unless it is counted already.
 
-    The last group answers how many are pending, and how many there are if `total` is asked for.
+    With one that failed goes the cause, as it is kept. The last group answers how many are pending,
+    and how many there are if `total` is asked for.
     """
     pending = batch_key(id, "pending")
     done, groups = [], []
-    for member, how in ended:
+    for member, how, cause in ended:
         if how == "done":
             done.append(member)
-        else:
-            moved: list[Action] = [
-                RemoveMembers(pending, [member]),
-                AddMembers(batch_key(id, how), [member]),
-            ]
-            groups.append(Group(moved, [Has(pending, member)], partition=str(id)))
+            continue
+        moved: list[Action] = [
+            RemoveMembers(pending, [member]),
+            AddMembers(batch_key(id, how), [member]),
+        ]
+        if how == "failed":
+            moved.append(Put(batch_key(id, "cause"), cause))
+        groups.append(Group(moved, [Has(pending, member)], partition=str(id)))
     last: list[Action] = [RemoveMembers(pending, done)]
     if total:
         last.append(Increment(batch_key(id, "total"), 0))
     return [*groups, Group(last, partition=str(id))]
-
-
-def blamed(id: UUID, member: bytes, cause: bytes) -> Group:
-    """What is written of the first failure."""
-    key = batch_key(id, "cause")
-    conditions: list[Condition] = [Absent(key), Has(batch_key(id, "failed"), member)]
-    return Group([Put(key, cause)], conditions, partition=str(id))
 
 
 def reopened(id: UUID, members: Iterable[bytes]) -> list[Group]:

@@ -169,8 +169,10 @@ class Sweep:
             workers, self._tally.store.read([_key(one) for one in workers]), strict=True
         ):
             if isinstance(data, bytes):
-                ended = _decode(data).ended
-                notes |= {member: how for id, member, how in ended if id == batch}
+                for id, member, how in _decode(data).ended:
+                    # One that failed may have been retried since, and then another note says more.
+                    if id == batch and (how != "failed" or member not in notes):
+                        notes[member] = how
             else:
                 gone.append(worker.encode())
         if gone:

@@ -63,12 +63,13 @@ class Tally:
         plans = {id: plan for id in ended if (plan := self.plan(id)) is not None}
         groups, last = [], []
         for id, plan in plans.items():
-            some = [(one.member, one.how) for one in ended[id]]
+            some = [(one.member, one.how, self._cause(id, one)) for one in ended[id]]
             groups += ledger.counted(id, some, bool(plan.progress))
             last.append(len(groups) - 1)
         answers = self.store.apply(groups)
         for (id, plan), place in zip(plans.items(), last, strict=True):
-            self._blame(id, plan, ended[id])
+            if any(one.how == "failed" for one in ended[id]):
+                self.tell_failure(id, plan)
             left, *total = answers[place] or (None,)
             if plan.progress:
                 label = f"progress {left} of {total[0]}"
@@ -201,15 +202,13 @@ class Tally:
         (value,) = self.store.read([ledger.batch_key(id, "told")])
         return value if isinstance(value, frozenset) else frozenset()
 
-    def _blame(self, id: UUID, plan: Plan, ended: Sequence[Ended]) -> None:
-        """Writes down the first failure, and does what it brings along."""
-        failed = next((one for one in ended if one.how == "failed"), None)
-        if failed is None:
-            return
-        cause = failed.cause or Cause(ledger.chain_of(failed.member), "", "found among the failed")
-        data = seal(cause, self.connection.codecs(), id=id, job="batch", at=time.time())
-        self.store.apply([ledger.blamed(id, failed.member, data)])
-        self.tell_failure(id, plan)
+    def _cause(self, id: UUID, ended: Ended) -> bytes:
+        """The cause of a failure as it is kept; empty if there was none."""
+        if ended.how != "failed":
+            return b""
+        unknown = Cause(ledger.chain_of(ended.member), "", "found among the failed jobs")
+        cause, codecs = ended.cause or unknown, self.connection.codecs()
+        return seal(cause, codecs, id=id, job="batch", at=time.time())
 
     def _call_back(
         self,
