@@ -5,16 +5,22 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from benchmarks.jobs import limited, noop
+from benchmarks.jobs import limited, noop, unique
 from benchmarks.measure import Row
 from packhorse import Packhorse
 
 JOBS = 20_000
 KEYS = 1_000
+PUSHES = 10_000
 RUNS = 5
 
 
 def rows() -> Iterator[Row]:
+    yield from _limits()
+    yield from _unique()
+
+
+def _limits() -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as folder, Packhorse(f"sqlite:///{folder}/flow.db") as app:
         yield Row(
             f"SQLite, RateLimited with {KEYS:,} keys, above plain",
@@ -38,3 +44,42 @@ def drain(app: Packhorse, bind: Callable[[int], Any]) -> float:
     started = time.perf_counter()
     app.worker(concurrency=8).run(stop_when_empty=True)
     return (time.perf_counter() - started) / JOBS
+
+
+def _unique() -> Iterator[Row]:
+    """Unique pushes of which every second is taken, in turns with plain ones."""
+    ways: dict[str, Callable[[Packhorse, Callable[[int], Any]], None]] = {
+        "one by one": one_by_one,
+        "push_many of 1,000": in_thousands,
+    }
+    for way, push in ways.items():
+        above = []
+        for _ in range(RUNS):
+            plain, keyed = (
+                pushing(push, bind) for bind in (noop.bind, lambda n: unique.bind(n // 2))
+            )
+            above.append((keyed - plain) * 1e6)
+        name = f"SQLite, unique, half of them taken, {way}, above plain"
+        yield Row(name, above, "µs/push", 30, "lower")
+
+
+def pushing(
+    push: Callable[[Packhorse, Callable[[int], Any]], None], bind: Callable[[int], Any]
+) -> float:
+    """Seconds a push onto a fresh file."""
+    with tempfile.TemporaryDirectory() as folder, Packhorse(f"sqlite:///{folder}/flow.db") as app:
+        app.queue().push(noop.bind(0))
+        started = time.perf_counter()
+        push(app, bind)
+        return (time.perf_counter() - started) / PUSHES
+
+
+def one_by_one(app: Packhorse, bind: Callable[[int], Any]) -> None:
+    for n in range(PUSHES):
+        app.dispatch(bind(n))
+
+
+def in_thousands(app: Packhorse, bind: Callable[[int], Any]) -> None:
+    queue = app.queue()
+    for start in range(0, PUSHES, 1_000):
+        queue.push_many(bind(n) for n in range(start, start + 1_000))

@@ -24,6 +24,11 @@ def limited(n: int) -> None:
     """Asks whether it may start; with these limits it always may."""
 
 
+@job(unique=True)
+def unique(n: int) -> None:
+    """One for each number."""
+
+
 @job
 def busy(seconds: float) -> None:
     """Uses so much of a core."""

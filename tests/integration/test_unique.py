@@ -161,6 +161,24 @@ def recursive() -> None:
     journal.note(f"again: {not recursive.dispatch().skipped}")
 
 
+def test_c5_a_companion_keeps_the_keys_of_members_that_have_none() -> None:
+    settings = {
+        "default": "both",
+        "connections": {
+            "both": {"url": "failover://first,second", "store": "first"},
+            "first": {"url": "memory://"},
+            "second": {"url": "memory://?like=beanstalkd"},
+        },
+    }
+    with Packhorse(config=settings) as app:
+        first = plain.dispatch(1)
+        assert plain.dispatch(1).id == first.id
+        worker = app.worker(connection="first")
+        worker.run(stop_when_empty=True)
+        assert journal.notes == ["plain 1"]
+        assert not plain.dispatch(1).skipped
+
+
 def test_c6_nobody_but_the_holder_frees_a_key(app: Packhorse) -> None:
     """A worker whose lease is over, and one that settles what it held, leave the key with the next."""
     connection = app.connection()

@@ -117,7 +117,7 @@ def test_all_but_sending_is_the_first_members() -> None:
     (delivery,) = driver.consumer("worker").reserve([QUEUE], 10, 0).deliveries
     assert delivery.message.body == b"mine"
     assert driver.counts(QUEUE).reserved == 1
-    assert driver.capabilities == first.capabilities
+    assert driver.capabilities.follow == first.capabilities.follow
     assert isinstance(driver, Pauses)
     driver.pause(QUEUE, for_=60)
     assert list(first.paused()) == [QUEUE]
@@ -148,3 +148,14 @@ def test_it_has_no_ability_that_the_first_member_lacks() -> None:
 def test_a_url_that_cannot_work_says_why(url: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         World(first=memory(), second=memory()).open(url)
+
+
+def test_keys_and_groups_are_kept_if_each_member_keeps_them() -> None:
+    both = World(first=memory(), second=memory()).open().capabilities
+    assert (both.unique, both.groups, both.retention) == (True, True, None)
+    mixed = World(first=memory(), second=transport("?like=sqs")).open().capabilities
+    assert (mixed.unique, mixed.groups, mixed.retention) == (False, False, None)
+    lesser = (
+        World(first=transport("?like=sqs"), second=transport("?like=sqs-fifo")).open().capabilities
+    )
+    assert (lesser.unique, lesser.groups, lesser.retention) == (False, False, 14 * 86_400.0)

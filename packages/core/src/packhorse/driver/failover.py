@@ -1,16 +1,19 @@
 """`failover://first,second`: sends to the first of several connections that can be reached.
 
-Everything but sending (consumer, counts, abilities, capabilities) is the first member's: each
-further member needs a worker of its own, on its own connection, or what was sent there waits. A
-send that raised `ConnectionLost` may have happened all the same; the next member then gets the same
-messages again, so a job can be on both, under the same id.
+Everything but sending (consumer, counts, abilities, capabilities) is the first member's, but that it
+keeps unique keys and groups only if each member does, each its own. Each further member needs a
+worker of its own, on its own connection, or what was sent there waits. A send that raised
+`ConnectionLost` may have happened all the same; the next member then gets the same messages again,
+so a job can be on both, under the same id.
 """
 
 import threading
 from collections.abc import Callable, Sequence
 from typing import cast
 
-from packhorse.driver.contract import Consumer, Driver, DriverSetup
+from msgspec import structs
+
+from packhorse.driver.contract import Capabilities, Consumer, Driver, DriverSetup
 from packhorse.driver.message import Counts, Message, Sent
 from packhorse.driver.url import Url
 from packhorse.errors import ConfigError, ConnectionLost
@@ -28,7 +31,7 @@ class FailoverDriver(Driver):
     def __init__(self, members: dict[str, Driver], setup: DriverSetup) -> None:
         self._members = members
         self._first = next(iter(members.values()))
-        self.capabilities = self._first.capabilities
+        self.capabilities = _together([one.capabilities for one in members.values()])
         self._notify = setup.notify
         self._monotonic = setup.clock.monotonic
         self._lock = threading.Lock()
@@ -88,6 +91,18 @@ class FailoverDriver(Driver):
         now = self._monotonic()
         with self._lock:
             return sorted(self._members, key=lambda name: self._resting.get(name, now) > now)
+
+
+def _together(members: Sequence[Capabilities]) -> Capabilities:
+    """The first one's, as far as what is kept beside a message is kept by all."""
+    retentions = [one.retention for one in members]
+    known = [each for each in retentions if each is not None]
+    return structs.replace(
+        members[0],
+        unique=all(one.unique for one in members),
+        groups=all(one.groups for one in members),
+        retention=max(known) if len(known) == len(members) else None,
+    )
 
 
 def _with_abilities(kind: type[FailoverDriver], member: type[Driver]) -> type[FailoverDriver]:
