@@ -16,6 +16,7 @@ from packhorse import (
     Packhorse,
     StoreRequired,
     Unique,
+    batch,
     job,
 )
 from packhorse.driver.abilities import Cancels
@@ -252,6 +253,15 @@ def test_a_cancelled_job_has_no_result(app: Packhorse) -> None:
     handle.cancel()
     with working(app), pytest.raises(JobCancelled, match=r"was cancelled$"):
         handle.result(timeout=SOON)
+
+
+def test_a_member_of_a_cancelled_batch_has_no_result(app: Packhorse) -> None:
+    group = batch([adds.bind(1, 1)]).dispatch()
+    group.cancel()
+    if lists(app):
+        (member,) = app.queue().jobs()
+        with working(app), pytest.raises(JobCancelled, match=r"was cancelled$"):
+            app.handle(member.id).result(timeout=SOON)
 
 
 def test_an_expired_job_has_no_result(app: Packhorse) -> None:
