@@ -238,3 +238,15 @@ TestReservedUnderCrashes = ReservedUnderCrashes.TestCase
 TestKeysUnderCrashes.settings = TestReservedUnderCrashes.settings = settings(
     max_examples=150, stateful_step_count=30, deadline=None
 )
+
+
+def test_c6_a_stale_worker_frees_nothing_of_the_delivery_after_it() -> None:
+    one = KeysUnderCrashes()
+    one.push("keep", "never")
+    one.deliver(0)
+    one.lease_ends(0)
+    one.deliver(0)
+    one.a_stale_worker_settles("done")
+    one.push("keep", "never")
+    assert one.waiting == []  # its key is held on
+    one.teardown()
