@@ -60,11 +60,14 @@ class FatedStore(Store):
     def __init__(self, store: Store, fates: Fates) -> None:
         self._store = store
         self._fates = fates
+        self.calls = 0
 
     def read(self, keys: Sequence[str]) -> list[Value | None]:
+        self.calls += 1
         return self._fates.meet(lambda: self._store.read(keys))
 
     def apply(self, groups: Sequence[Group]) -> list[Answers | None]:
+        self.calls += 1
         return self._fates.meet(lambda: self._store.apply(groups))
 
     def close(self) -> None:

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
+import packhorse.flow.start  # noqa: F401
 from packhorse import Packhorse
 from packhorse.driver.contract import Consumer, Driver, DriverSetup
 from packhorse.driver.memory import MemoryTransport
@@ -211,6 +212,13 @@ class SlowWorker:
             pass
         finally:
             self.rig.fates.decide(0, None)
+
+    def work_once(self) -> None:
+        """Fetches, and runs and settles what it got."""
+        self.fetch()
+        while self.run():
+            pass
+        self.settle()
 
     def work(self) -> bool:
         """Fetches, runs and settles until nothing comes any more; whether anything came."""

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from packhorse.connection import Connection
     from packhorse.pending import Pending
 
-Members: TypeAlias = "Job | Pending[Any] | PendingChain | Sequence[Job | Pending[Any]]"
-"""A member of a batch: a job, or a chain; a list is a chain."""
+Members: TypeAlias = (
+    "Job | Pending[Any] | PendingChain | PendingBatch | Sequence[Job | Pending[Any] | PendingBatch]"
+)
+"""A member of a batch: a job, a chain or a batch; a list is a chain."""
 
 
 class PendingBatch:
@@ -149,7 +151,9 @@ def written(
 ) -> Iterator[Member]:
     """Members as they are written down, one by one as the iterable gives them."""
     for one in jobs:
-        if isinstance(one, Sequence):
+        if isinstance(one, PendingBatch):
+            one = PendingChain([one])
+        elif isinstance(one, Sequence):
             one = PendingChain(one)
         if isinstance(one, PendingChain):
             links, catch = one.links(app, connection, queue), one.caught(app, connection, queue)

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from packhorse.flow.numbers import BatchState
 
 
+PAGE = 100
+"""Batches that are looked up in one round trip."""
+
+
 class Batch:
     """One batch, as its store knows it; `refresh` looks again. May be used from any thread.
 
@@ -129,7 +133,7 @@ class Batches:
         """The batch of this id, None if no store knows it (any more)."""
         id = id if isinstance(id, UUID) else UUID(id)
         for tally in self._stores():
-            plan = tally.look_up(id)
+            (plan,) = tally.look_up([id])
             if plan is not None:
                 return Batch(tally, id, plan.name, plan.created)
         return None
@@ -178,15 +182,13 @@ class Batches:
     def _known(self, tally: Tally, limit: int | None) -> "builtins.list[Batch]":
         """A store's batches, newest first; ids whose plan has expired are dropped on the way."""
         (value,) = tally.store.read([ledger.ALL])
-        ids = sorted(value, reverse=True) if isinstance(value, frozenset) else []
+        every = sorted(value, reverse=True) if isinstance(value, frozenset) else []
         found: builtins.list[Batch] = []
-        for one in ids:
-            if limit is not None and len(found) >= limit:
-                break
-            id = UUID(bytes=one)
-            plan = tally.plan(id)
-            if plan is None:
-                tally.store.apply(ledger.forgotten(id))
-            else:
-                found.append(Batch(tally, id, plan.name, plan.created))
-        return found
+        while every and (limit is None or len(found) < limit):
+            some, every = [UUID(bytes=one) for one in every[:PAGE]], every[PAGE:]
+            for id, plan in zip(some, tally.look_up(some), strict=True):
+                if plan is None:
+                    tally.store.apply(ledger.forgotten(id))
+                else:
+                    found.append(Batch(tally, id, plan.name, plan.created))
+        return found[:limit]

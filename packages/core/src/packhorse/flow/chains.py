@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from packhorse.cancelling import cancel
 from packhorse.driver.abilities import Lists
-from packhorse.errors import StoreRequired
+from packhorse.errors import StoreRequired, Unsupported
 from packhorse.handle import JobHandle
 from packhorse.ids import derived_id
 from packhorse.store.contract import Delete, Expire, Group, Put
@@ -160,9 +160,10 @@ class ChainHandle:
         self._connection.store.apply(
             [Group([Put(cancel_key(self.id), b"1", KEEP)], partition=str(self.id))]
         )
-        found = self._find()
-        if found is not None and found[0].state != "dead":
-            cancel(found[1], found[0].message.id)
+        with suppress(Unsupported):  # then the link is not run when its turn comes
+            found = self._find()
+            if found is not None and found[0].state != "dead":
+                cancel(found[1], found[0].message.id)
         return True
 
     def _find(self) -> "tuple[Listed, Connection, int] | None":

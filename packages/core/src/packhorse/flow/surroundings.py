@@ -56,7 +56,7 @@ class Surroundings:
             from packhorse.flow.batches import Batch
 
             tally = self._app.batches.tally(of.store)
-            plan = tally.look_up(of.id)
+            (plan,) = tally.look_up([of.id])
             if plan is not None:
                 self._batch = Batch(tally, of.id, plan.name, plan.created)
         return self._batch

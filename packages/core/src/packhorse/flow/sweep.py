@@ -93,7 +93,7 @@ class Sweep:
 
     def _mend(self, id: UUID) -> int:
         tally = self._tally
-        plan = tally.look_up(id)
+        (plan,) = tally.look_up([id])
         if plan is None:
             self._forget(id)
             return 0

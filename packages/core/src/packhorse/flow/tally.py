@@ -155,19 +155,21 @@ class Tally:
         """What a batch is; None if the store knows none of this id."""
         found = self._plans.get(id)
         if found is None:
-            found = self.look_up(id)
+            (found,) = self.look_up([id])
             if found is not None:
                 self._plans[id] = found
                 while len(self._plans) > PLANS:
                     self._plans.popitem(last=False)
         return found
 
-    def look_up(self, id: UUID) -> Plan | None:
-        """What a batch is, as the store knows it now."""
-        (value,) = self.store.read([ledger.batch_key(id)])
-        if not isinstance(value, bytes):
-            return None
-        return open_body(open_envelope(value), self.app.formats.known_codecs(), Plan)
+    def look_up(self, ids: Sequence[UUID]) -> list[Plan | None]:
+        """What batches are, as the store knows them now."""
+        values = self.store.read([ledger.batch_key(id) for id in ids])
+        known = self.app.formats.known_codecs()
+        return [
+            open_body(open_envelope(value), known, Plan) if isinstance(value, bytes) else None
+            for value in values
+        ]
 
     def numbers(self, ids: Sequence[UUID]) -> list[Numbers]:
         """How batches stand, all of them in two round trips."""

@@ -12,14 +12,13 @@ from packhorse.driver.contract import Capabilities
 from packhorse.driver.message import Delivery
 from packhorse.driver.outcome import Dead, Done, Outcome, Retry, Return
 from packhorse.errors import MaxAttemptsExceeded, PackhorseError
-from packhorse.registry import find
 from packhorse.wire.envelope import Death, Envelope, Failure
 from packhorse.wire.seal import open_envelope, recount, seal
 from packhorse.worker.account import account
 from packhorse.worker.attempt import Again, Bury, Verdict
 from packhorse.worker.execution import Execution, Site
 from packhorse.worker.failure import LIMIT, failure, head, keep, text_of
-from packhorse.worker.following import Consequences, consequences, orphan, waiting_again
+from packhorse.worker.following import Consequences, consequences, unrun, waiting_again
 from packhorse.worker.masking import shown
 
 if TYPE_CHECKING:
@@ -80,7 +79,7 @@ def close(execution: Execution, verdict: Verdict) -> Settlement:
 
 def _stuck(execution: Execution, verdict: Verdict, error: Exception) -> Settlement:
     """What is to come next cannot be made: too large, or of a connection that nobody here knows."""
-    _log_stuck(execution, error)
+    _log_stuck(execution.envelope.job, execution.delivery, error)
     if not isinstance(verdict, Bury):
         return close(execution, Bury(f"what follows cannot be sent: {error}", error))
     # Not even what the chain catches with: that is given up, what a batch counts is not.
@@ -91,23 +90,19 @@ def _stuck(execution: Execution, verdict: Verdict, error: Exception) -> Settleme
     return close(execution, verdict)
 
 
-def _log_stuck(execution: Execution, error: Exception) -> None:
-    _log.error(
-        "job %s %s: what follows it cannot be sent: %s",
-        execution.envelope.job,
-        execution.delivery.message.id,
-        error,
-    )
+def _log_stuck(job: str, delivery: Delivery, error: Exception) -> None:
+    id = delivery.message.id
+    _log.error("job %s %s: what follows it cannot be sent: %s", job, id, error)
 
 
 def close_stopped(settlement: Settlement, reason: str) -> Settlement:
     """The settlement instead, of a job whose follow-ups the broker refuses."""
     execution, verdict, brings = settlement.execution, settlement.verdict, settlement.brings
-    assert execution is not None  # or nothing would follow
-    assert brings is not None
+    assert brings is not None  # or nothing would follow
     error = PackhorseError(reason)
-    if isinstance(verdict, Bury):  # its `failed` was called, and what it counts is still counted
-        _log_stuck(execution, error)
+    # Of one that failed, its `failed` was called, and what it counts is still counted.
+    if execution is None or isinstance(verdict, Bury):
+        _log_stuck(settlement.job, settlement.outcome.delivery, error)
         return msgspec.structs.replace(settlement, brings=msgspec.structs.replace(brings, ahead=()))
     return close(execution, Bury(f"what follows cannot be sent: {reason}", error))
 
@@ -117,23 +112,23 @@ def close_buried(delivery: Delivery, site: Site) -> Settlement:
 
     Its worker may have died before it sent what follows and counted it.
     """
-    brings, envelope, definition = None, None, None
+    envelope = None
     with suppress(PackhorseError):
         envelope = open_envelope(delivery.message.body)
-        definition = find(envelope.job)
-    if envelope is not None and definition is not None:
-        execution = Execution(site, delivery, envelope, definition)
-        execution.open()
-        with suppress(PackhorseError):  # it was told then, when it failed
-            brings = consequences(execution, Bury("it failed, and its worker died"))
-    return Settlement(Done(delivery), "" if envelope is None else envelope.job, brings=brings)
+    brings = unrun(site, delivery, envelope, Bury("it failed, and its worker died"))
+    follow = () if brings is None else brings.follow
+    return Settlement(
+        Done(delivery, follow), "" if envelope is None else envelope.job, brings=brings
+    )
 
 
 def bury(delivery: Delivery, envelope: Envelope | None, verdict: Bury, site: Site) -> Settlement:
     """The settlement of a message that nobody here can open, or whose name nobody knows."""
     data = _record(delivery, envelope, (), verdict, site)
     job = "" if envelope is None else envelope.job
-    return Settlement(Dead(delivery, data), job, verdict, brings=orphan(site.connection, delivery))
+    brings = unrun(site, delivery, envelope, verdict)
+    follow = () if brings is None else brings.follow
+    return Settlement(Dead(delivery, data, follow), job, verdict, brings=brings)
 
 
 def wait_for_name(delivery: Delivery, envelope: Envelope, delay: float) -> Settlement:

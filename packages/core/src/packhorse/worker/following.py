@@ -13,18 +13,21 @@ from msgspec import Struct
 
 from packhorse.driver.abilities import Lists
 from packhorse.driver.message import Delivery, Message
+from packhorse.errors import PackhorseError
 from packhorse.flow.chains import ChainState, ended, length_of, started, used
 from packhorse.flow.ledger import How, spread
 from packhorse.flow.rest import RestOfChain
 from packhorse.flow.step import callbacks, next_link, unfolded
 from packhorse.store.contract import Group
+from packhorse.wire.envelope import Body, Envelope
 from packhorse.wire.flow import Cause, Chain, Membership
+from packhorse.wire.seal import open_body
 from packhorse.worker.attempt import Again, Bury, Finish, Verdict
 
 if TYPE_CHECKING:
     from packhorse.connection import Connection
     from packhorse.worker.claims import Claimed
-    from packhorse.worker.execution import Execution
+    from packhorse.worker.execution import Execution, Site
 
 GOES_ON = frozenset({"done", "deleted", "skipped"})
 """Results with which a chain goes on."""
@@ -65,14 +68,31 @@ def consequences(execution: "Execution", verdict: Verdict) -> Consequences | Non
     """
     brought = _of_flow(execution, verdict)
     if execution.body is None:
-        return orphan(execution.site.connection, execution.delivery)
+        return _orphan(execution.site.connection, execution.delivery)
     if execution.claimed is None:
         return brought
     return _with_key(brought or Consequences(), execution.claimed, verdict)
 
 
-def orphan(connection: "Connection", delivery: Delivery) -> Consequences | None:
-    """What a message that cannot be opened brings along at its end: it may have a unique key."""
+def unrun(
+    site: "Site", delivery: Delivery, envelope: Envelope | None, verdict: Bury
+) -> Consequences | None:
+    """What a message that nobody here can run brings along at its end."""
+    brought = _orphan(site.connection, delivery)
+    if envelope is None:
+        return brought
+    try:
+        body = open_body(envelope, site.codecs, Body)
+        if body.chain is None and body.batch is None:
+            return brought
+        told = _over(site, delivery, envelope.job, verdict, body.chain, body.batch)
+    except PackhorseError:  # what belongs to a batch is counted by a sweep
+        return brought
+    return told if brought is None else msgspec.structs.replace(told, orphan=brought.orphan)
+
+
+def _orphan(connection: "Connection", delivery: Delivery) -> Consequences | None:
+    """A message that cannot be opened may have a unique key."""
     if connection.driver.capabilities.unique:
         return None
     return Consequences(orphan=(delivery.message.queue, delivery.message.id))
@@ -98,7 +118,8 @@ def _of_flow(execution: "Execution", verdict: Verdict) -> Consequences | None:
     if isinstance(verdict, Again) or (body is None or (body.chain is None and body.batch is None)):
         return None
     if isinstance(verdict, Bury) or verdict.result not in GOES_ON:
-        return _over(execution, verdict, body.chain, body.batch)
+        job, delivery = execution.envelope.job, execution.delivery
+        return _over(execution.site, delivery, job, verdict, body.chain, body.batch)
     around = execution.context.surroundings
     if around is not None and around.handed_over:
         return None
@@ -126,7 +147,7 @@ def _gone_on(
         before += _ended(chain, "succeeded")
         return Consequences(before=before, after=after, counted=_counted(batch, "done"))
     sent = next_link(execution.site.app, chain, batch)
-    follow, ahead = _apart(execution, [sent])
+    follow, ahead = _apart(execution.site.connection, execution.delivery, [sent])
     otherwise = None
     if ahead and sent[1].unique is not None:
         otherwise = Consequences(
@@ -150,15 +171,20 @@ def _grown(
 
 
 def _over(
-    execution: "Execution", verdict: Bury | Finish, chain: Chain | None, batch: Membership | None
+    site: "Site",
+    delivery: Delivery,
+    job: str,
+    verdict: Bury | Finish,
+    chain: Chain | None,
+    batch: Membership | None,
 ) -> Consequences:
     cause = None
     sent: list[tuple[Connection, Message]] = []
     if isinstance(verdict, Bury):
-        cause = Cause(execution.delivery.message.id, execution.envelope.job, verdict.reason)
+        cause = Cause(delivery.message.id, job, verdict.reason)
         if chain is not None:
-            sent = callbacks(execution.site.app, chain.catch, chain.id, "catch", cause=cause)
-    follow, ahead = _apart(execution, sent)
+            sent = callbacks(site.app, chain.catch, chain.id, "catch", cause=cause)
+    follow, ahead = _apart(site.connection, delivery, sent)
     before = () if chain is None else _ended(chain, "cancelled" if cause is None else "failed")
     counted = _counted(batch, "dropped" if cause is None else "failed", cause)
     return Consequences(follow, ahead, before, counted=counted)
@@ -173,15 +199,13 @@ def _ended(chain: Chain, state: ChainState) -> tuple[tuple[str, Group], ...]:
 
 
 def _apart(
-    execution: "Execution", sent: "list[tuple[Connection, Message]]"
+    here: "Connection", delivery: Delivery, sent: "list[tuple[Connection, Message]]"
 ) -> "tuple[tuple[Message, ...], tuple[tuple[Connection, Message], ...]]":
     """Those that go with the outcome, and those that go ahead of it.
 
     One with a unique key goes ahead, because only the answer to a sending says that it is taken.
     """
-    here = execution.site.connection
-    can = here.driver.capabilities.follow
-    queue = execution.delivery.message.queue
+    can, queue = here.driver.capabilities.follow, delivery.message.queue
     follow: list[Message] = []
     ahead: list[tuple[Connection, Message]] = []
     for connection, message in sent:
