@@ -5,7 +5,7 @@ from itertools import count
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from packhorse.driver.memory import MemoryDriver
@@ -73,7 +73,18 @@ def agree(driver: MemoryDriver | SqlDriver, steps: list[tuple[str, object]]) -> 
     pair.finish()
 
 
+RETRIED_AND_MOVED: list[tuple[str, object]] = [
+    ("send", [Message(UUID(int=0), "y", b"body", group=g) for g in ("g", None)]),
+    ("reserve", 0),
+    ("send", [Message(UUID(int=0), q, b"body", group=g) for q, g in (("x", None), ("y", "g"))]),
+    ("settle", 13),
+    ("move", 0),
+]
+"""A head that is retried and moved with its group stays before those that were sent after it."""
+
+
 @settings(max_examples=200)
+@example(steps=RETRIED_AND_MOVED)
 @given(steps=st.lists(STEPS, max_size=40))
 def test_memory_does_what_the_model_says(steps: list[tuple[str, object]]) -> None:
     agree(memory(clock=CLOCK, lease=LEASE), steps)

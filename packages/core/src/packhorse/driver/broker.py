@@ -210,9 +210,12 @@ class Broker:
         self._enter(key, message, now, min(message.delay, longest))
         return Sent(message.id, "stored", superseded=superseded)
 
-    def _enter(self, key: int, message: Message, now: float, delay: float) -> Entry:
+    def _enter(
+        self, key: int, message: Message, now: float, delay: float, sent: int | None = None
+    ) -> Entry:
         line = self.lines.get(message.queue) or self._line(message.queue)
-        entry = Entry(key, message, now, next(self._numbers))
+        number = next(self._numbers)
+        entry = Entry(key, message, now, number, number if sent is None else sent)
         self.live[key] = entry
         if delay > 0:
             entry.moment += round_up(delay, self.capabilities.delay_step)
@@ -270,13 +273,13 @@ class Broker:
 
     def _write(self, entry: Entry | None, message: Message, now: float, delay: float) -> None:
         """Puts a message anew behind the others, in place of the entry if that is still there."""
-        cancelled = superseded = False
+        cancelled, superseded, sent = False, False, None
         if entry is not None:
-            cancelled, superseded = entry.cancelled, entry.superseded
+            cancelled, superseded, sent = entry.cancelled, entry.superseded, entry.sent
             self.remove(entry)
             del self.live[entry.key]
         key = message.id.int if self.capabilities.known_ids else next(self._numbers)
-        entered = self._enter(key, message, now, 0.0 if cancelled or superseded else delay)
+        entered = self._enter(key, message, now, 0.0 if cancelled or superseded else delay, sent)
         entered.cancelled, entered.superseded = cancelled, superseded
 
     def _bury(self, entry: Entry, record: bytes, now: float) -> None:

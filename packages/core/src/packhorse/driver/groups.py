@@ -26,7 +26,7 @@ class Groups:
         if self._heads.setdefault(group, entry.key) == entry.key:
             return True
         entry.parked = True
-        heappush(self._parked.setdefault(group, []), (entry.sequence, id(entry), entry))
+        heappush(self._parked.setdefault(group, []), (entry.sent, id(entry), entry))
         self.parked += 1
         return False
 

@@ -22,14 +22,16 @@ _Heap = list[tuple[float, int, int, "Entry"]]
 class Entry(Struct, eq=False, gc=False):
     """One message on the broker: where it stands, and under which lease (token and end).
 
-    Times are moments of the broker's clock. `key` names it on the broker. A dead one has a record,
-    and `moment` is when it died.
+    Times are moments of the broker's clock. `key` names it on the broker. `sequence` is its place among
+    those of one moment, `sent` its place in the order of sending, which a retry does not change. A dead
+    one has a record, and `moment` is when it died.
     """
 
     key: int
     message: Message
     moment: float
     sequence: int
+    sent: int
     deliveries: int = 0
     token: bytes = b""
     end: float = 0.0

@@ -181,7 +181,7 @@ class MemoryDriver(MemoryTransport, Lists, Cancels, Pauses, KeepsDead, Rescues):
             now = self.now()
             living = (self.broker.live.get(id.int) for id in set(ids))
             waiting = [entry for entry in living if entry is not None and not entry.token]
-            waiting.sort(key=lambda entry: entry.sequence)
+            waiting.sort(key=lambda entry: entry.sent)
             moved = [self.broker.move(entry, queue, now) for entry in waiting]
             self.changed()
             return sum(moved)
