@@ -76,7 +76,6 @@ class Tables:
                 "messages_group",
                 *("queue", "group_name", "state", "seq"),
                 sqlite_where=group,
-                postgresql_where=group,
             ),
         )
 
@@ -106,7 +105,7 @@ class Tables:
             sa.Column("window", _Moment, nullable=False),
             sa.Column("until", _Moment),
             self._index("keys_holder", "holder"),
-            self._index("keys_until", "until", sqlite_where=gone, postgresql_where=gone),
+            self._index("keys_until", "until", sqlite_where=gone),
             sqlite_with_rowid=False,
         )
 
