@@ -13,7 +13,7 @@ from rich.table import Table
 
 from benchmarks.measure import Row, machine
 
-ALL = ("drain", "dispatch", "backlog", "latency", "startup", "processes", "flow")
+ALL = ("drain", "dispatch", "backlog", "latency", "startup", "processes", "flow", "workflows")
 RESULTS = Path(__file__).parent / "results" / "latest.json"
 
 

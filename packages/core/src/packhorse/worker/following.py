@@ -148,6 +148,8 @@ def _gone_on(
         return Consequences(before=before, after=after, counted=_counted(batch, "done"))
     sent = next_link(execution.site.app, chain, batch)
     follow, ahead = _apart(execution.site.connection, execution.delivery, [sent])
+    # With a settling that happens once it is sent once, so its id need not stay known.
+    follow = tuple(msgspec.structs.replace(one, once=0.0) for one in follow)
     otherwise = None
     if ahead and sent[1].unique is not None:
         otherwise = Consequences(
