@@ -11,13 +11,14 @@ WHOLE = ("cli", "demo", "testing")
 
 def test_the_tree_is_the_tree() -> None:
     text = section(ROOT / "docs/design.md", "## The rooms of the core")
-    room = ""
+    rooms: list[str] = []
     told = set()
-    for indent, name in re.findall(r"^( {4}| {8})([\w.]+/?)(?: |$)", text, re.MULTILINE):
-        if len(indent) == 4:
-            room = name if name.endswith("/") else ""
-        if not name.endswith("/"):
-            told.add(room + name)
+    for indent, name in re.findall(r"^( {4}| {8}| {12})([\w.]+/?)(?: |$)", text, re.MULTILINE):
+        del rooms[len(indent) // 4 - 1 :]
+        if name.endswith("/"):
+            rooms.append(name)
+        else:
+            told.add("".join(rooms) + name)
     assert told == {*files()}
 
 

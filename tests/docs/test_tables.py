@@ -36,7 +36,7 @@ def test_every_option_has_a_row() -> None:
     table = [row for row in rows(text) if len(row) == 5 and row[0].startswith("`")]
     assert [row[0].strip("`") for row in table] == list(Options.__annotations__)
     for name, _, _, read_at, _ in table:
-        at_run = name.strip("`") in (*RUN, "middleware", "isolate")
+        at_run = name.strip("`") in (*RUN, "middleware")
         fixed = name.strip("`") in FIXED - {"middleware"}
         expected = "import" if fixed else "run" if at_run else "dispatch"
         assert read_at == expected or name == "`keep_result`", name

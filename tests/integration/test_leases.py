@@ -94,6 +94,7 @@ def test_what_is_taken_away_is_not_settled(make_app: MakeApp) -> None:
     app, heard = make_app(lease=LEASE), Recorder()
     app.on(events.LeaseLost)(heard)
     handle = waits.dispatch()
+    app.connection().driver.local = True  # so that it runs here again, and notes what it does
     driver: object = app.connection().driver
     assert isinstance(driver, Rescues)
     with working(app) as worker:

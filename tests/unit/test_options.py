@@ -11,7 +11,17 @@ from msgspec import UNSET
 
 from packhorse.driver.message import Unique
 from packhorse.errors import JobDefinitionError, Unsupported
-from packhorse.options import NAMES, NOTHING, Options, OptionSet, check, exponential, merge, moment
+from packhorse.options import (
+    NAMES,
+    NOTHING,
+    Isolation,
+    Options,
+    OptionSet,
+    check,
+    exponential,
+    merge,
+    moment,
+)
 
 GOOD: dict[str, Any] = {
     "name": "shop.tidy",
@@ -32,10 +42,11 @@ GOOD: dict[str, Any] = {
     "fail_on_timeout": True,
     "max_losses": 0,
     "at_most_once": False,
+    "isolate": Isolation(memory=256, cpu=30, files=64),
     "middleware": [],
     "keep_result": 3600,
 }
-NOT_YET = ("isolate", "after_commit")
+NOT_YET = ("after_commit",)
 
 
 def test_every_option_is_tried_here_and_has_a_type_for_type_checkers() -> None:
@@ -129,6 +140,12 @@ WRONG: list[tuple[str, object]] = [
     ("soft_timeout", 1),
     ("max_losses", -1),
     ("at_most_once", "yes"),
+    ("isolate", "yes"),
+    ("isolate", 1),
+    ("isolate", Isolation(memory=0)),
+    ("isolate", Isolation(cpu=-1)),
+    ("isolate", Isolation(files=2**31)),
+    ("isolate", Isolation(memory=1.5)),  # type: ignore[arg-type]
 ]
 
 

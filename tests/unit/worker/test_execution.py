@@ -14,7 +14,7 @@ from packhorse.driver.message import Message
 from packhorse.wire.envelope import Body
 from packhorse.wire.seal import open_body, open_envelope, recount, seal
 from packhorse.worker.attempt import Again, Bury, Ending, Finish
-from packhorse.worker.execution import TimeUp
+from packhorse.worker.time_up import TimeUp
 from tests.unit.worker.attempts import execution
 
 BAD: dict[str, BaseException] = {

@@ -133,7 +133,10 @@ def test_what_depends_on_no_message_is_resolved_once() -> None:
         {"retries": 3},
         {"name": "other"},
         {"middleware": []},
-        {"isolate": True},
+        {"isolate": 1},
+        {"isolate": {"memory": 0}},
+        {"isolate": {"memory": 1.5}},
+        {"isolate": {"swap": 1}},
     ],
 )
 def test_overrides_that_are_none_make_the_message_invalid(overrides: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from packhorse.errors import (
     DecryptionError,
     InvalidPayload,
     JobCancelled,
+    JobCrashed,
     JobDefinitionError,
     JobFailedError,
     JobTimedOut,
@@ -30,7 +31,7 @@ from packhorse.flow.build import batch, chain
 from packhorse.function_job import FunctionJob, job
 from packhorse.handle import JobHandle
 from packhorse.job import Job
-from packhorse.options import Exponential, Options, exponential
+from packhorse.options import Exponential, Isolation, Options, exponential
 from packhorse.pending import Pending
 from packhorse.queue import Queue, QueuedJob
 from packhorse.wire.envelope import Progress
@@ -46,9 +47,11 @@ __all__ = [
     "Exponential",
     "FunctionJob",
     "InvalidPayload",
+    "Isolation",
     "Job",
     "JobCancelled",
     "JobContext",
+    "JobCrashed",
     "JobDefinitionError",
     "JobFailedError",
     "JobHandle",

@@ -23,7 +23,7 @@ from packhorse.pending import Dispatchable, Pending
 from packhorse.queue import Queue
 from packhorse.routes import Route, Routes
 from packhorse.sending import push, push_many, send
-from packhorse.settings import Keywords, load, nearest
+from packhorse.settings import Keywords, Settings, load, nearest
 from packhorse.wire.types import register_type
 
 if TYPE_CHECKING:
@@ -51,10 +51,10 @@ class Packhorse:
         self,
         url: str | None = None,
         *,
-        config: "str | os.PathLike[str] | Mapping[str, object] | None" = None,
+        config: "str | os.PathLike[str] | Mapping[str, object] | Settings | None" = None,
         **settings: Unpack[Keywords],
     ) -> None:
-        self.settings = load(url, config, **settings)
+        self.settings = config if isinstance(config, Settings) else load(url, config, **settings)
         self.bus = Bus()
         self.carriers: list[Carrier] = []
         self.routes = Routes(self.settings.routes)

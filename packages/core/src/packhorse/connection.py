@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 from msgspec import UNSET, Raw, UnsetType
 
 from packhorse.carrying import outgoing
+from packhorse.current import is_alone
 from packhorse.driver.contract import Driver, DriverSetup, Runner
 from packhorse.driver.message import Message, Sent, Unique
 from packhorse.driver.url import Url
@@ -46,6 +47,7 @@ class Connection:
             with self._lock:
                 if self._driver is None:
                     kind = self._app.wiring.driver(self.url.scheme)
+                    self._refuse_elsewhere(self.url)
                     self._driver = kind.open(self.url, self._setup())
         return self._driver
 
@@ -184,7 +186,20 @@ class Connection:
                 f"connection {self.name!r}: {url.scheme}:// brings no store; name a companion in its "
                 'settings, for example store = "sqlite:///packhorse.db"'
             )
-        return lambda: open_store(url, self._setup())
+
+        def opened() -> Store:
+            self._refuse_elsewhere(url)
+            return open_store(url, self._setup())
+
+        return opened
+
+    def _refuse_elsewhere(self, url: Url) -> None:
+        """Raises `Unsupported` for what lives in the worker's process, if this is another."""
+        if is_alone() and self._app.wiring.driver(url.scheme).local:
+            raise Unsupported(
+                f"connection {self.name!r}: {url.scheme}:// lives in the worker's process, and this job "
+                "runs in one of its own (isolate), which cannot reach it"
+            )
 
     def __repr__(self) -> str:
         return f"<connection {self.name} {self.url}>"

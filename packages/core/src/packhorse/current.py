@@ -14,6 +14,7 @@ from packhorse.errors import ConfigError
 
 if TYPE_CHECKING:
     from packhorse.app import Packhorse
+    from packhorse.settings import Settings
 
 _chosen: "contextvars.ContextVar[tuple[Packhorse, ...]]" = contextvars.ContextVar(
     "packhorse_app", default=()
@@ -22,6 +23,7 @@ _lock = threading.RLock()
 _living: "weakref.WeakSet[Packhorse]" = weakref.WeakSet()
 _default: "Packhorse | None" = None
 _implicit = False
+_alone = False
 
 
 def current_app() -> "Packhorse":
@@ -49,6 +51,22 @@ def _made() -> "Packhorse":
 def default_app() -> "Packhorse | None":
     """The default app, None if no app was made yet."""
     return _default
+
+
+def find_app(settings: "Settings") -> "Packhorse | None":
+    """An app with these settings, None if none was made."""
+    return next((app for app in list(_living) if app.settings == settings), None)
+
+
+def run_alone() -> None:
+    """Says that this process runs one job at a time for a worker, which is another process."""
+    global _alone
+    _alone = True
+
+
+def is_alone() -> bool:
+    """Whether this process runs jobs for a worker that is another process."""
+    return _alone
 
 
 def enrol(app: "Packhorse") -> None:

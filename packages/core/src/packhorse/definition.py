@@ -26,11 +26,11 @@ Prepare = Callable[[Any, "Pending[Any]"], object]
 class Definition:
     """One job, as registered under its name; the same for a function and a class.
 
-    `arguments` gives the Struct type of the payload (late, because annotations may refer to what is
-    defined below the job), `run` calls the handler, `methods` are options that a class computes from
-    its arguments, `on_failed` is the class's `failed`, `prepare` what is asked before each push,
-    `classes` are a class job's class and its bases, the nearest first, and `returns` is what the
-    handler's annotation says of its result, late as well.
+    `module` is where its code is, `arguments` gives the Struct type of the payload (late, because
+    annotations may refer to what is defined below the job), `run` calls the handler, `methods` are
+    options that a class computes from its arguments, `on_failed` is the class's `failed`, `prepare`
+    what is asked before each push, `classes` are a class job's class and its bases, the nearest first,
+    and `returns` is what the handler's annotation says of its result, late as well.
 
     `encode` and `decode` are those of the arguments' `Payload`; `result` is the result's.
     """
@@ -44,6 +44,7 @@ class Definition:
         run: Run,
         *,
         is_async: bool,
+        module: str = "",
         methods: Mapping[str, Callable[..., Any]] | None = None,
         on_failed: Callable[[Any, BaseException], object] | None = None,
         prepare: "Prepare | None" = None,
@@ -55,6 +56,7 @@ class Definition:
         self.options = options
         self.run = run
         self.is_async = is_async
+        self.module = module
         self.methods = methods or {}
         self.on_failed = on_failed
         self.prepare = prepare

@@ -13,6 +13,7 @@ PackhorseError
 ├── ConnectionLost         the broker cannot be reached; what was under way may or may not have happened
 ├── DecryptionError        a sealed message cannot be opened
 ├── JobTimedOut            a handler ran longer than its job allows
+├── JobCrashed             the process in which a job ran alone has died
 ├── MaxAttemptsExceeded    a job is out of tries, or its time for retries is over
 ├── LeaseLost              a delivery belongs to another worker by now
 ├── JobCancelled           a job was cancelled before or while it ran
@@ -80,6 +81,10 @@ class DecryptionError(PackhorseError):
 
 class JobTimedOut(PackhorseError):
     """A handler ran longer than its job allows."""
+
+
+class JobCrashed(PackhorseError):
+    """The process in which a job ran alone has died, or could not start; the message has its last words."""
 
 
 class MaxAttemptsExceeded(PackhorseError):

@@ -200,6 +200,7 @@ def _make(function: Callable[..., Any], options: dict[str, Any]) -> FunctionJob[
         arguments,
         _runner(function, parameters, wants_context, simple),
         is_async=inspect.iscoroutinefunction(function),
+        module=function.__module__,
         returns=lambda: returned(function, scope),
     )
     register(definition)

@@ -139,6 +139,7 @@ def _define(cls: type, namespace: dict[str, Any], options: dict[str, Any]) -> No
         lambda: cls,
         _runner(owner, handle),
         is_async=inspect.iscoroutinefunction(handle),
+        module=cls.__module__,
         methods=methods,
         on_failed=_method(owner, cls, "failed"),
         prepare=_prepare(owner, cls),

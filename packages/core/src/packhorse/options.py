@@ -39,6 +39,19 @@ def exponential(base: float = 1.0, cap: float = 3600.0, jitter: float = 0.1) -> 
     return Exponential(base, cap, jitter)
 
 
+class Isolation(Struct, frozen=True, forbid_unknown_fields=True):
+    """Limits of the process in which a job runs alone, for `isolate=`; None: no limit.
+
+    `memory`: megabytes that it may have for itself, its interpreter and modules included; more is a
+    `MemoryError`. `cpu`: whole seconds that an attempt may compute. `files`: how many files it may have
+    open at once, about ten of its own included.
+    """
+
+    memory: int | None = None
+    cpu: int | None = None
+    files: int | None = None
+
+
 Backoff = float | Sequence[float] | Exponential
 """Seconds before each repetition; the n-th of a list before the n-th, the last one repeats."""
 
@@ -67,7 +80,7 @@ class Options(TypedDict, total=False):
     fail_on_timeout: bool
     max_losses: int
     at_most_once: bool
-    isolate: bool
+    isolate: bool | Isolation
     middleware: Sequence[Middleware]
     keep_result: float
 
@@ -101,7 +114,7 @@ class OptionSet(
     fail_on_timeout: bool | UnsetType = UNSET
     max_losses: int | UnsetType = UNSET
     at_most_once: bool | UnsetType = UNSET
-    isolate: bool | UnsetType = UNSET
+    isolate: bool | Isolation | UnsetType = UNSET
     middleware: object = UNSET
     keep_result: float | UnsetType = UNSET
 
@@ -116,6 +129,7 @@ RUN = frozenset(
         "fail_on_timeout",
         "max_losses",
         "at_most_once",
+        "isolate",
         "keep_result",
     }
 )
@@ -125,10 +139,7 @@ FIXED = frozenset({"name", "aliases", "middleware"})
 _NOT_NEGATIVE = frozenset({"delay", "tries", "timeout", "max_losses", "keep_result"})
 _MOMENTS = frozenset({"retry_until", "expires"})
 _TEXTS = frozenset({"name", "aliases", "queue", "connection", "tags", "codecs", "group"})
-_NOT_YET = {
-    "isolate": "running a job in a process of its own",
-    "after_commit": "pushing after a commit",
-}
+_NOT_YET = {"after_commit": "pushing after a commit"}
 NOTHING = OptionSet()
 
 
@@ -178,6 +189,8 @@ def _wrong(name: str, value: Any) -> str:
         return _wrong_backoff(value)
     if isinstance(value, Unique):
         return _wrong_unique(value)
+    if isinstance(value, Isolation):
+        return _wrong_isolation(value)
     return ""
 
 
@@ -189,6 +202,16 @@ def _wrong_backoff(value: "float | tuple[float, ...] | Exponential") -> str:
     if not delays or not all(0 <= delay < math.inf for delay in delays):
         return "must be seconds from 0 up"
     return ""
+
+
+def _wrong_isolation(value: Isolation) -> str:
+    try:
+        msgspec.convert(msgspec.to_builtins(value), Isolation)
+    except msgspec.ValidationError as error:
+        return f"is no Isolation: {error}"
+    limits = (value.memory, value.cpu, value.files)
+    fine = all(limit is None or 0 < limit < 2**31 for limit in limits)
+    return "" if fine else "must have limits from 1 up"
 
 
 def _wrong_unique(value: Unique) -> str:

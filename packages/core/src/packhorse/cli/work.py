@@ -126,7 +126,7 @@ def _supervise(setup: Setup, flags: Flags) -> int:
         [sys.executable, "-m", "packhorse", *setup.args],
         name=flags["name"] or f"{socket.gethostname()}-{os.getpid()}",
         processes=flags["processes"],
-        lines=2 * flags["concurrency"],
+        lines=3 * flags["concurrency"],
         grace=flags["grace"],
     ).run()
 
@@ -199,6 +199,7 @@ def _worker(
         rest=flags["rest"],
         grace=flags["grace"],
         supervised=supervised,
+        imports=[*flags["modules"], *app.settings.imports],
     )
     try:
         on.driver.counts(worker.queues[0], 1)

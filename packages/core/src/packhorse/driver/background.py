@@ -23,6 +23,7 @@ class BackgroundDriver(Driver):
     """Hands what is sent to a crew of threads."""
 
     capabilities = Capabilities(known_ids=False)
+    local = True
 
     def __init__(self, setup: DriverSetup, threads: int) -> None:
         self._connection = setup.connection

@@ -113,11 +113,13 @@ class DriverSetup(Struct, frozen=True, kw_only=True):
 class Driver(ABC):
     """Speaks to one broker. One per connection and process; thread-safe.
 
-    `borrowed`: what it holds belongs to another connection of the app, and is listed there.
+    `borrowed`: what it holds belongs to another connection of the app, and is listed there. `local`: what
+    it holds lives and ends with this process, and no other can reach it.
     """
 
     capabilities: Capabilities = Capabilities()
     borrowed = False
+    local = False
 
     @classmethod
     @abstractmethod

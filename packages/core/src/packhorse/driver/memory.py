@@ -32,6 +32,7 @@ class MemoryTransport(Driver, Clears):
     """What every broker can do: send, reserve, settle, renew, count and clear."""
 
     capabilities: Capabilities
+    local = True
 
     def __init__(self, setup: DriverSetup, personality: Personality, lose: int = 0) -> None:
         self.connection = setup.connection

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from packhorse.flow.link import links_for, raw
 from packhorse.wire.flow import Chain
@@ -16,11 +16,19 @@ if TYPE_CHECKING:
     from packhorse.pending import Pending
 
 
+class Added(Struct, frozen=True):
+    """The links that a job has added, to run next and last, and the connections that they go to."""
+
+    next: tuple[Raw, ...] = ()
+    last: tuple[Raw, ...] = ()
+    connections: frozenset[str] = frozenset()
+
+
 class RestOfChain:
     """`ctx.chain`. What a job changes takes effect with its settling, and only if that is its end.
 
     Its links are pushed like those of `chain`: one that names no connection and no queue goes where
-    this job came from. `connections` are those that the added links go to.
+    this job came from.
     """
 
     def __init__(
@@ -30,9 +38,7 @@ class RestOfChain:
         self._chain = chain
         self._connection = connection
         self._queue = queue
-        self._next: tuple[Raw, ...] = ()
-        self._last: tuple[Raw, ...] = ()
-        self.connections: set[str] = set()
+        self.added = Added()
 
     @property
     def id(self) -> UUID:
@@ -46,26 +52,30 @@ class RestOfChain:
 
     def prepend(self, *jobs: "Job | Pending[Any]") -> None:
         """Lets jobs run next, in this order. Raises `InvalidPayload` for wrong arguments."""
-        self._next = (*self._written(jobs), *self._next)
+        links, connections = self._written(jobs)
+        self.added = Added((*links, *self.added.next), self.added.last, connections)
 
     def append(self, *jobs: "Job | Pending[Any]") -> None:
         """Lets jobs run last, in this order. Raises `InvalidPayload` for wrong arguments."""
-        self._last = (*self._last, *self._written(jobs))
+        links, connections = self._written(jobs)
+        self.added = Added(self.added.next, (*self.added.last, *links), connections)
 
     def changed(self) -> Chain:
         """The chain with what was changed; the very same if nothing was."""
-        chain = self._chain
-        if not (self._next or self._last):
+        chain, added = self._chain, self.added
+        if not (added.next or added.last):
             return chain
-        behind = {"last": (*chain.last, *self._last)} if chain.tail else {}
-        links = (*self._next, *chain.links, *(() if chain.tail else self._last))
+        behind = {"last": (*chain.last, *added.last)} if chain.tail else {}
+        links = (*added.next, *chain.links, *(() if chain.tail else added.last))
         return msgspec.structs.replace(chain, links=links, **behind)
 
-    def _written(self, jobs: "tuple[Job | Pending[Any], ...]") -> tuple[Raw, ...]:
+    def _written(
+        self, jobs: "tuple[Job | Pending[Any], ...]"
+    ) -> tuple[tuple[Raw, ...], frozenset[str]]:
+        """The links, and all connections that added ones go to."""
         from packhorse.flow.chain import as_pending
 
         app, connection = self._app, self._connection
         pendings = [as_pending(job, app, connection) for job in jobs]
         links = links_for(pendings, app, connection, self._queue)
-        self.connections |= {link.connection for link in links}
-        return raw(links)
+        return raw(links), self.added.connections | {link.connection for link in links}

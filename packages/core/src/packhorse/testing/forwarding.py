@@ -36,6 +36,7 @@ class ForwardingDriver(Driver):
     def __init__(self, driver: Driver) -> None:
         self.driver = driver
         self.capabilities = driver.capabilities
+        self.local = driver.local
 
     @classmethod
     def open(cls, url: Url, setup: DriverSetup) -> Self:

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from packhorse.context import Fail, Release, Wish
 from packhorse.errors import MaxAttemptsExceeded
-from packhorse.options import Exponential
+from packhorse.options import Exponential, Isolation
 
 Result = Literal["done", "deleted", "skipped", "cancelled", "expired", "superseded"]
 
@@ -42,16 +42,19 @@ class Policy(Struct, frozen=True):
     soft_timeout: bool = True
     fail_on_timeout: bool = False
     max_losses: int = 3
+    isolate: bool | Isolation = False
     keep_result: float = 0.0
 
 
 class Ending(Struct, frozen=True):
-    """How a run ended: what it raised, whether that was its time-out, what it had asked for."""
+    """How a run ended: what it raised, whether that was its time-out, what it had asked for, and
+    whether it took the process down in which it ran alone."""
 
     error: BaseException | None = None
     timed_out: bool = False
     wish: Wish | None = None
     skipped: bool = False
+    crashed: bool = False
 
 
 class Finish(Struct, frozen=True):
@@ -86,8 +89,7 @@ def before(facts: Facts, policy: Policy) -> Finish | Bury | None:
     if facts.expires is not None and facts.expires <= facts.now:
         return Finish("expired")
     if facts.lost > policy.max_losses:
-        times = "once" if facts.lost == 1 else f"{facts.lost} times"
-        return Bury(f"quarantined: started and never reported back {times}")
+        return Bury(f"quarantined: started and never reported back {_times(facts.lost)}")
     if facts.until is not None and facts.until <= facts.now:
         return Bury("retry_until is over", MaxAttemptsExceeded("retry_until is over"))
     if policy.tries and facts.failed >= policy.tries:
@@ -99,24 +101,33 @@ def before(facts: Facts, policy: Policy) -> Finish | Bury | None:
 def after(facts: Facts, policy: Policy, ending: Ending, random: float) -> Verdict:
     """What follows from a run; `facts.now` is the moment of its end, `random` from 0 up to 1.
 
-    A wish to fail wins over an exception, that over a release, that over a return.
+    A wish to fail wins over an exception, that over a release, that over a return. Whoever takes down
+    the process in which it runs alone has failed, which counts against `tries`; and since whatever does
+    so is not to go on for ever, even where tries have no limit, it counts as a loss as well.
     """
     if isinstance(ending.wish, Fail):
         return Bury(ending.wish.reason, ending.wish.error or ending.error)
     if ending.error is not None:
-        failed = facts.failed + 1
+        failed, lost = facts.failed + 1, facts.lost + ending.crashed
         if ending.timed_out and policy.fail_on_timeout:
             return Bury("timed out", ending.error)
         if policy.tries and failed >= policy.tries:
             return Bury(f"failed at attempt {failed} of {policy.tries}", ending.error)
         if facts.until is not None and facts.until <= facts.now:
             return Bury("retry_until is over", ending.error)
-        return Again(pause(policy.backoff, failed, random), failed, facts.lost, ending.error)
+        if lost > policy.max_losses:
+            return Bury(f"quarantined: its process died {_times(lost)}", ending.error)
+        return Again(pause(policy.backoff, failed, random), failed, lost, ending.error)
     if isinstance(ending.wish, Release):
-        return Again(max(0.0, ending.wish.delay), facts.failed, facts.lost)
+        lost = facts.lost + ending.crashed  # a guard may put off what it has seen crash
+        return Again(max(0.0, ending.wish.delay), facts.failed, lost)
     if ending.skipped:
         return Finish("skipped")
     return Finish("done" if ending.wish is None else "deleted")
+
+
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number} times"
 
 
 def unknown(seen: int, limit: int) -> float | None:

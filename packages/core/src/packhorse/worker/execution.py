@@ -27,7 +27,9 @@ from packhorse.worker.attempt import Bury, Ending, Facts, Finish, Policy, Verdic
 from packhorse.worker.briefing import brief
 from packhorse.worker.failure import text_of
 from packhorse.worker.passage import Passage
+from packhorse.worker.plan import hard_time_out
 from packhorse.worker.policy import Policies, read_overrides
+from packhorse.worker.time_up import TimeUp, was_stopped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,10 +37,6 @@ if TYPE_CHECKING:
     from packhorse.app import Packhorse
     from packhorse.connection import Connection
     from packhorse.worker.claims import Claimed
-
-
-class TimeUp(BaseException):
-    """What is thrown into a handler at its time-out; reported as `JobTimedOut`."""
 
 
 class Site(Struct, frozen=True):
@@ -67,7 +65,8 @@ class Execution:
     its lease, moved on by renewals; `started`, 0.0 until the handler starts. `cancelled` and `lost`
     are what a renewal brought to light, `at_ceiling` that there will be no other. `stop` interrupts
     the handler where its runner can. `passage` is there for what was let through its guards, `claimed`
-    for what has a unique key that a store keeps, `line` is its place on the process's board.
+    for what has a unique key that a store keeps, `line` is its place on the process's board, and
+    `isolated` says that it runs in a process of its own.
     """
 
     __slots__ = (
@@ -84,6 +83,7 @@ class Execution:
         "duration",
         "envelope",
         "facts",
+        "isolated",
         "line",
         "lost",
         "passage",
@@ -125,6 +125,7 @@ class Execution:
         self.line: int | None = None
         self.started = 0.0
         self.duration = 0.0
+        self.isolated = False
         self.cancelled = False
         self.lost = False
         self.at_ceiling = False
@@ -145,9 +146,13 @@ class Execution:
 
     def prepare(self) -> Verdict | None:
         """Makes an opened message ready to run, once; else what becomes of it without running."""
-        body, delivery, envelope = self.body, self.delivery, self.envelope
-        if self.verdict is not None or body is None or self.passage is not None:
+        if self.verdict is not None or self.body is None or self.passage is not None:
             return self.verdict
+        return self.ready(self.body) or before(self.facts, self.policy)
+
+    def ready(self, body: Body) -> Bury | None:
+        """Makes it ready to run; else why it cannot."""
+        delivery, envelope = self.delivery, self.envelope
         try:
             self.arguments = self.fresh_arguments()
             policy = self.site.policies.of(
@@ -164,7 +169,11 @@ class Execution:
         lost = envelope.lost + delivery.deliveries - 1
         self.facts = Facts(delivery.reserved_at, envelope.failed, lost, body.until, body.expires)
         self.context = brief(self, body)
-        return before(self.facts, self.policy)
+        return None
+
+    def cannot_be_stopped(self, grace: float, now: float) -> bool:
+        """Whether it has run on for `grace` seconds after its time-out."""
+        return not self.isolated and hard_time_out(self.started, self.policy.timeout, grace, now)
 
     @property
     def keep_result(self) -> float:
@@ -229,7 +238,7 @@ class Execution:
             )
             stopped.__traceback__ = error.__traceback__
             return Ending(stopped, timed_out=True, wish=wish)
-        return Ending(error, self.timed_out and _was_stopped(error), wish, skipped)
+        return Ending(error, self.timed_out and was_stopped(error), wish, skipped)
 
     def conclude(self, ending: Ending) -> Verdict:
         """What follows from how the run ended."""
@@ -286,15 +295,6 @@ class Execution:
         except BaseException as raised:
             error = raised
         return self.ending(onion.leave(self.result, error), skipped)
-
-
-def _was_stopped(error: BaseException | None) -> bool:
-    """Whether an exception is what a handler made of being stopped."""
-    for _ in range(100):  # a chain may be a ring
-        if error is None or isinstance(error, TimeUp | asyncio.CancelledError):
-            break
-        error = error.__cause__ or error.__context__
-    return isinstance(error, TimeUp | asyncio.CancelledError)
 
 
 _DONE = Finish("done")

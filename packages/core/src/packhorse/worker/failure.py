@@ -9,6 +9,8 @@ LIMIT = 4096
 """Bytes that the texts of one failure may take: type, message and traceback together."""
 _TYPE, _MESSAGE = 256, 1024
 FIRST, LAST = 1, 4
+TRACEBACK = "packhorse_traceback"
+"""The attribute with the traceback of an exception that was raised in another process, as text."""
 
 
 def failure(error: BaseException, attempt: int, at: float, worker: str) -> Failure:
@@ -20,7 +22,7 @@ def failure(error: BaseException, attempt: int, at: float, worker: str) -> Failu
         else f"{kind.__module__}.{kind.__qualname__}"
     )
     message = head(text_of(error), _MESSAGE)
-    lines = _tail(_lines(error), LIMIT - _MESSAGE - _TYPE)
+    lines = _tail(traceback_of(error), LIMIT - _MESSAGE - _TYPE)
     return Failure(attempt, head(name, _TYPE), message, lines, at, worker)
 
 
@@ -30,7 +32,11 @@ def keep(failures: tuple[Failure, ...], new: Failure) -> tuple[Failure, ...]:
     return every if len(every) <= FIRST + LAST else (*every[:FIRST], *every[-LAST:])
 
 
-def _lines(error: BaseException) -> str:
+def traceback_of(error: BaseException) -> str:
+    """The traceback as text; of a deep one its innermost frames."""
+    elsewhere = getattr(error, TRACEBACK, None)
+    if isinstance(elsewhere, str):
+        return elsewhere
     try:
         return "".join(
             traceback.format_exception(type(error), error, _own(error.__traceback__), limit=-30)

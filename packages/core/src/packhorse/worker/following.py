@@ -137,7 +137,7 @@ def _gone_on(
     before: tuple[tuple[str, Group], ...] = ()
     changed = chain if touched is None else touched.changed()
     if touched is not None and changed is not chain:
-        chain, before = _grown(changed, batch, touched.connections)
+        chain, before = _grown(changed, batch, touched.added.connections)
     after: tuple[tuple[str, Group], ...] = ()
     if not chain.links and chain.tail:
         settled = isinstance(execution.site.connection.driver, Lists)

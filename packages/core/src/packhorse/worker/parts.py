@@ -12,19 +12,22 @@ from packhorse.worker.board import Board
 from packhorse.worker.closing import Settlement, close, give_back
 from packhorse.worker.companion import Companion
 from packhorse.worker.courier import Courier
-from packhorse.worker.execution import Execution, Site, TimeUp
+from packhorse.worker.execution import Execution, Site
 from packhorse.worker.fetcher import Fetcher
 from packhorse.worker.hand import Hand
 from packhorse.worker.holder import Holder
+from packhorse.worker.isolated.place import runs_alone
+from packhorse.worker.isolated.runner import IsolatedRunner
 from packhorse.worker.keeper import Keeper
 from packhorse.worker.loop_runner import LoopRunner
-from packhorse.worker.plan import Limits, hard_time_out
+from packhorse.worker.plan import Limits
 from packhorse.worker.policy import Policies
 from packhorse.worker.relay import Relay
 from packhorse.worker.settler import Settler
 from packhorse.worker.sweeper import Sweeper
 from packhorse.worker.telling import tell_lost
 from packhorse.worker.thread_runner import ThreadRunner
+from packhorse.worker.time_up import TimeUp
 
 if TYPE_CHECKING:
     from packhorse.app import Packhorse
@@ -54,6 +57,7 @@ class Parts:
         rest: float,
         grace: float,
         board: Board | None,
+        imports: Sequence[str],
         noticed: Callable[[], None],
         troubled: Callable[[Exception, float], None],
     ) -> None:
@@ -83,6 +87,7 @@ class Parts:
         runner = (self.hand, concurrency, rest, self._finished, board, grace)
         self.threads = ThreadRunner(*runner)
         self.loop = LoopRunner(*runner)
+        self.isolated = IsolatedRunner(*runner, site=self.site, imports=imports)
         self.fetcher = Fetcher(
             self.site,
             self.consumer,
@@ -126,11 +131,15 @@ class Parts:
     def abandon(self, leave: Callable[[], NoReturn]) -> NoReturn:
         """Settles what still runs and ends the process in the next statement, so that it ends there
         before it can begin elsewhere."""
+        self.isolated.end()
         self.settler.settle_rest([_abandoned(one) for one in list(self.hand.started.values())])
         leave()
 
     def close(self) -> None:
-        """Ends the threads; what still runs keeps its lease until that ends."""
+        """Ends the threads; what still runs keeps its lease until that ends, but for what is killed here."""
+        self.isolated.stop()
+        if killed := [one for one in list(self.hand.started.values()) if one.isolated]:
+            self.settler.settle_rest([_abandoned(one) for one in killed])
         self.threads.stop()
         self.loop.stop()
         self.keeper.stop()
@@ -143,11 +152,14 @@ class Parts:
         """Whether anything in hand may still end; what cannot be stopped will not."""
         now, grace = time.monotonic(), self._grace
         started = list(self.hand.started.values())
-        stuck = [e for e in started if hard_time_out(e.started, e.policy.timeout, grace, now)]
+        stuck = [execution for execution in started if execution.cannot_be_stopped(grace, now)]
         return len(self.hand.held) > len(stuck)
 
     def _submit(self, execution: Execution) -> None:
-        (self.loop if execution.definition.is_async else self.threads).submit(execution)
+        if runs_alone(execution):
+            self.isolated.submit(execution)
+        else:
+            (self.loop if execution.definition.is_async else self.threads).submit(execution)
 
     def _finished(self, execution: Execution, verdict: Verdict) -> None:
         if execution.lost:

@@ -16,7 +16,7 @@ class Policies:
     """Resolves policies; those that depend on no message are made once a job."""
 
     def __init__(self, flags: OptionSet) -> None:
-        self._flags = flags
+        self.flags = flags
         self._fixed: dict[tuple[Definition, bool], Policy] = {}
 
     def of(
@@ -47,7 +47,7 @@ class Policies:
 
     def _resolve(self, said: Callable[[str], Any], until: bool) -> Policy:
         def value(name: str, default: Any) -> Any:
-            for found in (said(name), getattr(self._flags, name)):
+            for found in (said(name), getattr(self.flags, name)):
                 if found is not UNSET and found is not None:
                     return found
             return default
@@ -61,6 +61,7 @@ class Policies:
             soft_timeout=value("soft_timeout", True),
             fail_on_timeout=value("fail_on_timeout", False),
             max_losses=0 if once else value("max_losses", 3),
+            isolate=value("isolate", False),
             keep_result=value("keep_result", 0.0),
         )
 

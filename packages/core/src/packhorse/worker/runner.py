@@ -45,8 +45,13 @@ class Runner:
         passage = execution.passage
         return self._context.copy() if passage is None else passage.variables
 
-    def _begin(self, execution: Execution, stop: Callable[[Execution], None]) -> Verdict | None:
-        """Opens the message and tells that it runs, `stop` interrupting it; a verdict if it is not to run."""
+    def _begin(
+        self, execution: Execution, stop: Callable[[Execution], None] | None
+    ) -> Verdict | None:
+        """Opens the message and tells that it runs, `stop` interrupting it; a verdict if it is not to run.
+
+        Without `stop` the caller sees to it that the job ends.
+        """
         verdict = execution.prepare()
         if verdict is None:
             tell_running(execution)
@@ -55,7 +60,8 @@ class Runner:
             self._hand.start(execution)
             if self._board is not None:
                 kill_at = now + execution.policy.timeout + 2 * self._grace
-                kill_at = kill_at if execution.policy.timeout else NEVER
+                if not execution.policy.timeout or execution.isolated:
+                    kill_at = NEVER
                 execution.line = self._board.enter(execution.delivery.message.id, now, kill_at)
         return verdict
 

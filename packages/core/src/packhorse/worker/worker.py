@@ -28,7 +28,6 @@ from packhorse.worker.plan import (
     Progress,
     Recycling,
     StopReason,
-    hard_time_out,
     stop_reason,
     trouble_pause,
 )
@@ -66,7 +65,8 @@ class Worker:
     `concurrency` is how many `def` jobs, and how many `async def` jobs, run at once. `name` is for
     people to read; each start gets a name of its own from it. In seconds: `sleep` is the longest wait
     for a job, `rest` a pause after each, `grace` how long running jobs may go on after the end was
-    asked for. In a process of its own it is `supervised`.
+    asked for. In a process of its own it is `supervised`. `imports` are modules that the processes of
+    isolated jobs import, beside those that have the jobs.
     """
 
     def __init__(
@@ -82,6 +82,7 @@ class Worker:
         rest: float = 0.0,
         grace: float = 30.0,
         supervised: "Supervised | None" = None,
+        imports: Sequence[str] = (),
     ) -> None:
         if isinstance(queues, str):
             raise ConfigError(f"queues={queues!r} is one name; give a list: [{queues!r}]")
@@ -95,6 +96,7 @@ class Worker:
         self.name = supervised.name if supervised else f"{base}-{secrets.token_hex(4)}"
         self._supervised = supervised
         self._flags = flags
+        self._imports = imports
         self._sleep = sleep
         self._rest = rest
         self._grace = grace
@@ -183,6 +185,7 @@ class Worker:
                     rest=self._rest,
                     grace=self._grace,
                     board=self._supervised.board if self._supervised else None,
+                    imports=self._imports,
                     noticed=self._look.set,
                     troubled=self.troubled,
                 )
@@ -207,8 +210,8 @@ class Worker:
                 memory=resident() if limits.looks_at_memory else 0,
                 empty=parts.fetcher.empty,
                 stuck=any(
-                    hard_time_out(one.started, one.policy.timeout, self._grace, now)
-                    for one in list(hand.started.values())
+                    execution.cannot_be_stopped(self._grace, now)
+                    for execution in list(hand.started.values())
                 ),
             )
             reason = stop_reason(limits, progress)
