@@ -129,13 +129,16 @@ def test_a_unique_one_that_is_taken_leaves_its_group_alone(app: Packhorse) -> No
 
 @pytest.mark.parametrize("url", [MEMORY, SQLITE], indirect=True)
 def test_a_first_whose_worker_lost_it_is_first_again(make_app: MakeApp) -> None:
-    app = make_app(lease=0.5)
+    app = make_app(lease=1.0)
     for number in range(3):
         step.using(group="g").dispatch("g", number)
     gone = app.connection().driver.consumer("dies")
     (taken,) = gone.reserve(["default"], 5, 0).deliveries
     with working(app):
-        eventually(lambda: journal.notes == ["g 0", "g 1", "g 2"])
+        becomes_empty(app, within=20)
+    # On a busy machine one may lose its lease, and run again before the next comes.
+    assert list(dict.fromkeys(journal.notes)) == ["g 0", "g 1", "g 2"]
+    assert journal.notes == sorted(journal.notes)
     assert gone.settle([]) == []
     assert taken.message.group == "g"
 
