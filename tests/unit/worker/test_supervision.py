@@ -5,13 +5,16 @@ import signal
 import pytest
 
 from packhorse.ids import new_id
-from packhorse.worker.board import Running
+from packhorse.worker.board import NEVER, Running
 from packhorse.worker.supervision import (
     BEAT_PATIENCE,
+    MARGIN,
+    SETTLED_DOWN,
     Ended,
     Next,
     after_end,
     exit_code,
+    in_a_row,
     pause,
     why_kill,
 )
@@ -25,7 +28,7 @@ ENDS: dict[str, tuple[Ended, Next]] = {
     "a job could not be stopped": (Ended(1, "stuck", 5.0), "replace"),
     "nothing is left to do": (Ended(0, "empty", 5.0), "leave"),
     "its memory is used up": (Ended(12, "memory", 5.0), "leave"),
-    "somebody else told it": (Ended(0, "interrupted", 5.0), "leave"),
+    "somebody else told it": (Ended(0, "interrupted", 5.0), "replace"),
     "its settings are wrong": (Ended(2, None, 0.2), "give up"),
 }
 
@@ -39,14 +42,25 @@ def test_a_process_is_replaced_at_once_and_then_more_and_more_slowly() -> None:
     assert [pause(crashes) for crashes in range(1, 10)] == [0, 0.5, 1, 2, 4, 8, 16, 30, 30]
 
 
+def test_what_has_run_for_a_while_did_not_die_of_its_start() -> None:
+    assert in_a_row(0, age=0.1) == 1
+    assert in_a_row(3, age=SETTLED_DOWN - 0.1) == 4
+    assert in_a_row(3, age=SETTLED_DOWN) == 1
+
+
 def test_a_job_past_its_last_moment_has_its_process_killed() -> None:
     job = Running(new_id(), since=10.0, kill_at=50.0)
-    assert why_kill([job], last_beat=49.0, now=49.9) is None
-    assert str(job.id) in (why_kill([job], last_beat=50.0, now=50.0) or "")
+    late = 50.0 + MARGIN
+    assert why_kill([job], last_beat=late, now=late - 0.1) is None
+    assert str(job.id) in (why_kill([job], last_beat=late, now=late) or "")
+
+
+def test_a_line_that_is_being_written_has_nobody_killed() -> None:
+    assert why_kill([Running(new_id(), since=10.0, kill_at=0.0)], last_beat=99.0, now=100.0) is None
 
 
 def test_a_process_that_gives_no_sign_of_life_while_it_runs_jobs_is_killed() -> None:
-    job = Running(new_id(), since=10.0, kill_at=float("inf"))
+    job = Running(new_id(), since=10.0, kill_at=NEVER)
     assert why_kill([job], last_beat=20.0, now=20.0 + BEAT_PATIENCE - 0.1) is None
     assert "no sign of life" in (why_kill([job], 20.0, 20.0 + BEAT_PATIENCE) or "")
     assert why_kill([job], last_beat=0.0, now=1e6) is None  # it is only starting

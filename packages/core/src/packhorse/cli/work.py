@@ -120,13 +120,14 @@ def _supervise(setup: Setup, flags: Flags) -> int:
     """Processes of this very command under a supervisor."""
     import socket
 
+    from packhorse.worker.plan import PREFETCH_LIMIT
     from packhorse.worker.supervisor import Supervisor
 
     return Supervisor(
         [sys.executable, "-m", "packhorse", *setup.args],
         name=flags["name"] or f"{socket.gethostname()}-{os.getpid()}",
-        processes=flags["processes"],
-        lines=3 * flags["concurrency"],
+        processes=1 if flags["once"] else flags["processes"],
+        lines=3 * flags["concurrency"] + PREFETCH_LIMIT,
         grace=flags["grace"],
     ).run()
 

@@ -5,20 +5,24 @@ job. Moments are of the monotonic clock, which is the same for all processes of 
 """
 
 import mmap
+import os
 import struct
 import tempfile
-import threading
-from typing import IO, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 _BEAT = struct.Struct("d")
-_LINE = struct.Struct("16sdd")
+_LINE = struct.Struct("16sdd")  # in this order: without its last number a line is not there
+_KILL_AT = struct.Struct("d")
 _EMPTY = bytes(_LINE.size)
 NEVER = float("inf")
 
 
 class Running(NamedTuple):
-    """A job that runs: since when, and when its process is to be killed if it still does."""
+    """A job that has started: since when, and when its process is to be killed if it still runs.
+
+    While the line is written or wiped that moment may be 0.0, which says nothing.
+    """
 
     id: UUID
     since: float
@@ -26,24 +30,23 @@ class Running(NamedTuple):
 
 
 class Board:
-    """One process's board; it has a line for each job that may run at once.
+    """One process's board; it has a line for each job that has started and is not settled.
 
-    The process itself writes, from any thread; its supervisor reads, at any time.
+    The process itself writes, from any thread; its supervisor reads, at any time, also what is half
+    written.
     """
 
     def __init__(self, memory: mmap.mmap) -> None:
         self._memory = memory
         self._lines = (len(memory) - _BEAT.size) // _LINE.size
         self._free = list(reversed(range(self._lines)))
-        self._lock = threading.Lock()
 
     @classmethod
-    def make(cls, lines: int) -> "tuple[Board, IO[bytes]]":
-        """A new board and the file whose descriptor the other process is to inherit."""
+    def make(cls, lines: int) -> "tuple[Board, int]":
+        """A new board and the descriptor that the other process is to inherit."""
         size = _BEAT.size + lines * _LINE.size
-        file = tempfile.TemporaryFile()  # noqa: SIM115  (whoever gets it closes it)
-        file.truncate(size)
-        return cls(mmap.mmap(file.fileno(), size)), file
+        descriptor = _shared(size)
+        return cls(mmap.mmap(descriptor, size)), descriptor
 
     @classmethod
     def inherited(cls, descriptor: int) -> "Board":
@@ -51,22 +54,23 @@ class Board:
         return cls(mmap.mmap(descriptor, 0))
 
     def enter(self, id: UUID, since: float, kill_at: float = NEVER) -> int | None:
-        """Writes that a job runs, and gives its line; None if all are taken."""
-        with self._lock:
-            if not self._free:
-                return None
+        """Writes that a job has started, and gives its line; None if all are taken."""
+        try:
             line = self._free.pop()
-        _LINE.pack_into(self._memory, _BEAT.size + line * _LINE.size, id.bytes, since, kill_at)
-        self.beat(since)
+        except IndexError:
+            return None
+        _LINE.pack_into(self._memory, _start(line), id.bytes, kill_at, since)
         return line
+
+    def is_over(self, line: int | None) -> None:
+        """Writes that a job's handler has ended; until it is settled it keeps its line."""
+        if line is not None:
+            _KILL_AT.pack_into(self._memory, _start(line) + 16, NEVER)
 
     def leave(self, line: int | None) -> None:
         """Wipes a line."""
-        if line is None:
-            return
-        start = _BEAT.size + line * _LINE.size
-        self._memory[start : start + _LINE.size] = _EMPTY
-        with self._lock:
+        if line is not None:
+            self._memory[_start(line) : _start(line + 1)] = _EMPTY
             self._free.append(line)
 
     def beat(self, now: float) -> None:
@@ -79,13 +83,27 @@ class Board:
         return moment
 
     def running(self) -> list[Running]:
-        """What runs, or ran when the process died."""
+        """What has started, or had when the process died, and was not settled."""
         found = []
-        for line in range(self._lines):
-            id, since, kill_at = _LINE.unpack_from(self._memory, _BEAT.size + line * _LINE.size)
+        for id, kill_at, since in _LINE.iter_unpack(self._memory[_BEAT.size :]):
             if since:
                 found.append(Running(UUID(bytes=id), since, kill_at))
         return found
 
     def close(self) -> None:
         self._memory.close()
+
+
+def _start(line: int) -> int:
+    return _BEAT.size + line * _LINE.size
+
+
+def _shared(size: int) -> int:
+    """A descriptor of so much memory; of a file where the system has nothing better."""
+    if hasattr(os, "memfd_create"):  # a file needs a folder to write to, and room on its disk
+        descriptor = os.memfd_create("packhorse")
+    else:
+        descriptor, path = tempfile.mkstemp()
+        os.unlink(path)
+    os.ftruncate(descriptor, size)
+    return descriptor

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from packhorse.worker.board import Board
 from packhorse.worker.execution import Execution
 from packhorse.worker.masking import shown
 from packhorse.worker.plan import Load, mean_duration
@@ -19,9 +20,12 @@ class Hand:
     A delivery is *unstarted* until somebody claims it, a runner to run it or the keeper to return
     it; claiming decides between them. `taken` is set while there may be something in hand, `room` when
     something left it, and `emptied` is when that was last; `noticed` is called when `max_jobs` have run.
+    What has started leaves the `board` when it leaves the hand.
     """
 
-    def __init__(self, max_jobs: int | None, noticed: Callable[[], None]) -> None:
+    def __init__(
+        self, max_jobs: int | None, noticed: Callable[[], None], board: Board | None = None
+    ) -> None:
         self.held: dict[bytes, Execution | None] = {}
         self.unstarted: dict[bytes, Execution] = {}
         self.started: dict[bytes, Execution] = {}
@@ -33,6 +37,7 @@ class Hand:
         self._mean: float | None = None
         self._max_jobs = max_jobs
         self._noticed = noticed
+        self._board = board
 
     def take(self, execution: Execution) -> None:
         """A reserved delivery waits for a runner."""
@@ -66,7 +71,9 @@ class Hand:
         """These are settled, or not ours any more."""
         for token in tokens:
             self.held.pop(token, None)
-            self.started.pop(token, None)
+            started = self.started.pop(token, None)
+            if started is not None and self._board is not None:
+                self._board.leave(started.line)
         self.emptied = time.monotonic()
         self.room.set()
 

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from packhorse.driver.contract import Consumer
 from packhorse.driver.message import CANCELLED, CEILING, LOST, Refusal
 from packhorse.errors import ConnectionLost
-from packhorse.worker.board import Board
 from packhorse.worker.closing import Settlement, give_back
 from packhorse.worker.execution import Execution
 from packhorse.worker.hand import Hand
@@ -37,7 +36,6 @@ class Keeper:
         by_clock: bool,
         settle: Callable[[Settlement], None],
         troubled: Callable[[Exception, float], None],
-        board: Board | None = None,
     ) -> None:
         self._consumer = consumer
         self._hand = hand
@@ -45,7 +43,6 @@ class Keeper:
         self._by_clock = by_clock
         self._settle = settle
         self._troubled = troubled
-        self._board = board
         self._failures = 0
         self._not_before = 0.0
         self._hurry = False
@@ -76,8 +73,6 @@ class Keeper:
             self._hand.rest()
 
     def _look(self, now: float) -> None:
-        if self._board is not None:
-            self._board.beat(now)
         self.return_unstarted(now)
         started = list(self._hand.started.values())
         for execution in started:

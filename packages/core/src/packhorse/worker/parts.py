@@ -66,7 +66,7 @@ class Parts:
         self.site = Site(
             name, app, connection, Policies(flags), codecs, around, connection.require_store
         )
-        self.hand = Hand(limits.max_jobs, noticed)
+        self.hand = Hand(limits.max_jobs, noticed, board)
         self.consumer = driver.consumer(name)
         companion = Companion.of(connection, name)
         courier = Courier(app, connection, name)
@@ -79,7 +79,6 @@ class Parts:
             driver.capabilities.fencing == "clock",
             self.settler.put,
             troubled,
-            board,
         )
         self.holder = Holder(self.hand, connection.settings.lease, troubled)
         self.relay = Relay(connection, self.hand, self.keeper.hurry, troubled)
@@ -113,16 +112,15 @@ class Parts:
         self.relay.start()
         self.fetcher.start()
 
-    def wind_up(self, grace: float, hurry: Callable[[], bool]) -> int:
-        """Lets what runs finish, within `grace` seconds; how many had not."""
+    def wind_up(self, end_by: Callable[[], float]) -> int:
+        """Lets what runs finish until a moment, which may come nearer meanwhile; how many had not."""
         self.fetcher.stop()
         self.keeper.return_unstarted()
-        end = time.monotonic() + grace
-        while self._waits_for_some() and time.monotonic() < end and not hurry():
+        while self._waits_for_some() and time.monotonic() < end_by():
             self.hand.room.clear()
             if self._waits_for_some():
                 self.hand.room.wait(0.1)
-        self.settler.stop(within=1.0 if hurry() else max(1.0, end - time.monotonic()))
+        self.settler.stop(within=max(1.0, min(self._grace, end_by() - time.monotonic())))
         unfinished = len(self.hand.started)
         if unfinished:
             _log.warning("%d jobs were still running when grace was over", unfinished)
@@ -132,7 +130,8 @@ class Parts:
         """Settles what still runs and ends the process in the next statement, so that it ends there
         before it can begin elsewhere."""
         self.isolated.end()
-        self.settler.settle_rest([_abandoned(one) for one in list(self.hand.started.values())])
+        running = [one for one in list(self.hand.started.values()) if not one.duration]
+        self.settler.settle_rest([_abandoned(one) for one in running])
         leave()
 
     def close(self) -> None:
@@ -172,6 +171,8 @@ class Parts:
 
 def _abandoned(execution: Execution) -> Settlement:
     """What becomes of a job that cannot be stopped: past its time-out it has failed, else it goes back."""
-    if not execution.timed_out:
+    policy, ran = execution.policy, time.monotonic() - execution.started
+    if not execution.timed_out and not 0 < policy.timeout <= ran:
         return give_back(execution)
+    execution.timed_out = True  # also what is not to be interrupted at its time-out
     return close(execution, execution.conclude(execution.ending(TimeUp())))

@@ -19,7 +19,7 @@ class Runner:
 
     Each job runs in a copy of the context in which the runner was made, or the one in which its guards
     ran: the worker's app is current there, and what one job sets is not seen by the next. On a
-    `board`, what runs is written for the supervisor, which kills the process if a job is still there
+    `board`, what has started is written for the supervisor, which kills the process if a job runs on
     long after its time-out: `grace` seconds are for the process to end by itself, and as many for what
     else it runs.
     """
@@ -69,6 +69,6 @@ class Runner:
         """What follows from how the handler ended."""
         execution.duration = time.monotonic() - execution.started
         if self._board is not None:
-            self._board.leave(execution.line)
+            self._board.is_over(execution.line)
         tell_attempted(execution, ending)
         return execution.conclude(ending)

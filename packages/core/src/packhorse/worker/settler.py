@@ -77,7 +77,7 @@ class Settler:
         known = {each.outcome.delivery.token: each for each in more}
         known |= {each.outcome.delivery.token: each for each in left if each is not None}
         try:
-            self._try(list(known.values()), repeated=False)
+            self._try(self._current(list(known.values())), repeated=False)
         except ConnectionLost as error:
             self._troubled(error, 0.0)
 

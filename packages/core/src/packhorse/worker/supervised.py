@@ -1,8 +1,10 @@
-"""The worker process's side of its supervision: what it is told, and what it says at its end."""
+"""The worker process's side of its supervision: what it is told, and what it says."""
 
 import os
 import threading
+import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from uuid import UUID
 
 import msgspec
@@ -10,10 +12,13 @@ from msgspec import Struct
 
 from packhorse.worker.board import Board
 
+BEAT = 1.0
+"""Seconds between two signs of life."""
 
-class Died(Struct, frozen=True):
+
+class Died(Struct, frozen=True, tag=True):
     """Another process has died: its name, its exit code (negative: the signal), why it was killed if
-    it was, and which jobs it was running."""
+    it was, and which jobs it had started and not settled."""
 
     name: str
     code: int
@@ -21,10 +26,28 @@ class Died(Struct, frozen=True):
     running: Sequence[UUID]
 
 
-class Farewell(Struct, frozen=True):
+class Hurry(Struct, frozen=True, tag=True):
+    """The waiting for what still runs is over."""
+
+
+class Ready(Struct, frozen=True, tag=True):
+    """A process says that its settings are right, and that it can be told of deaths."""
+
+
+class TakenOver(Struct, frozen=True, tag=True):
+    """A process says that it has given back what a dead one held."""
+
+    name: str
+
+
+class Farewell(Struct, frozen=True, tag=True):
     """What a process says when it ends by itself."""
 
     reason: str
+
+
+Told = Died | Hurry
+Said = Ready | TakenOver | Farewell
 
 
 class Link(Struct, frozen=True):
@@ -56,17 +79,44 @@ class Supervised:
         for descriptor in (link.told, link.says, link.board):
             os.set_inheritable(descriptor, False)  # a job's own processes must not hold it open
 
-    def listen(self, died: Callable[[Died], None], alone: Callable[[], None]) -> None:
-        """Hears in a thread of its own of deaths, and of the supervisor's own."""
+    def listen(
+        self,
+        died: Callable[[Died], None],
+        hurry: Callable[[], None],
+        alone: Callable[[], None],
+    ) -> None:
+        """Gives signs of life, and hears of deaths, of haste and of the supervisor's own end.
+
+        In threads of their own, which nothing holds up but code that keeps the interpreter's lock.
+        """
 
         def hear() -> None:
             with os.fdopen(self._told, "rb") as told:
                 for line in told:
-                    died(msgspec.json.decode(line, type=Died))
+                    match msgspec.json.decode(line, type=Told):
+                        case Died() as death:
+                            threading.Thread(target=take_over, args=(death,), daemon=True).start()
+                        case Hurry():
+                            hurry()
             alone()
 
+        def take_over(death: Died) -> None:
+            died(death)
+            self._say(TakenOver(death.name))
+
+        def beat() -> None:
+            while True:
+                self.board.beat(time.monotonic())
+                time.sleep(BEAT)
+
         threading.Thread(target=hear, name="packhorse-supervised", daemon=True).start()
+        threading.Thread(target=beat, name="packhorse-beat", daemon=True).start()
+        self._say(Ready())
 
     def leave(self, reason: str) -> None:
         """Says that this process ends by itself, and why."""
-        os.write(self._says, msgspec.json.encode(Farewell(reason)) + b"\n")
+        self._say(Farewell(reason))
+
+    def _say(self, message: Said) -> None:
+        with suppress(BrokenPipeError):  # the supervisor is gone, and nobody wants to know
+            os.write(self._says, msgspec.json.encode(message) + b"\n")

@@ -7,14 +7,17 @@ from msgspec import Struct
 
 from packhorse.worker.board import Running
 
-SETTLED_DOWN = 60.0
+SETTLED_DOWN = 10.0
 """Seconds after which a process that dies did not die of its start."""
 
 BEAT_PATIENCE = 30.0
 """Seconds without a beat after which a process that runs jobs is taken for stuck: code that holds the
 interpreter's lock stops all threads."""
 
-RECYCLED = frozenset({"recycled", "stuck"})
+MARGIN = 5.0
+"""Seconds that a process has beyond what it was given, before it is killed."""
+
+REPLACED = frozenset({"recycled", "stuck", "interrupted"})
 """Reasons for which a process that ends by itself is replaced at once."""
 
 USAGE = 2
@@ -33,14 +36,19 @@ Next = Literal["replace", "replace later", "leave", "give up"]
 
 
 def after_end(ended: Ended) -> Next:
-    """What follows from the end of a process that was not told to stop."""
-    if ended.reason in RECYCLED:
+    """What follows from the end of a process that its supervisor has not told to stop."""
+    if ended.reason in REPLACED:
         return "replace"
     if ended.reason is not None:
-        return "leave"  # it has reached a limit of its own, or was told by somebody else
+        return "leave"  # it has reached a limit of its own
     if ended.code == USAGE:
         return "give up"
     return "replace later"
+
+
+def in_a_row(crashes: int, age: float) -> int:
+    """How many crashes followed upon one another, with that of a process which lived so long."""
+    return crashes + 1 if age < SETTLED_DOWN else 1
 
 
 def pause(crashes: int) -> float:
@@ -50,9 +58,9 @@ def pause(crashes: int) -> float:
 
 def why_kill(running: Sequence[Running], last_beat: float, now: float) -> str | None:
     """Why a process is to be killed now, None if it is not."""
-    overdue = [one for one in running if now >= one.kill_at]
-    if overdue:
-        return f"job {overdue[0].id} ran on after its time-out and its grace"
+    for job in running:
+        if 0 < job.kill_at <= now - MARGIN:
+            return f"job {job.id} ran on after its time-out and its grace"
     if running and last_beat and now - last_beat >= BEAT_PATIENCE:
         return f"it has given no sign of life for {BEAT_PATIENCE:g} s"
     return None

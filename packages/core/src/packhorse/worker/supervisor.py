@@ -2,8 +2,8 @@
 
 It runs no job, opens no connection and imports nothing of the application. What a dead process held
 is given back by a living one, which the supervisor tells through a pipe: who died, of what, and
-which jobs it was running. The other pipe tells the supervisor that a process has ended: it closes.
-If the supervisor dies, the processes see their pipe close and stop as if they were told to.
+which jobs it had started. If the supervisor dies, the processes see their pipe close and stop as if
+they were told to.
 """
 
 import logging
@@ -11,21 +11,19 @@ import os
 import secrets
 import selectors
 import signal
-import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import IO
 
-import msgspec
-
-from packhorse.worker.board import Board
-from packhorse.worker.supervised import Died, Farewell, Link
+from packhorse.worker.child import Child
+from packhorse.worker.supervised import Died, Hurry
 from packhorse.worker.supervision import (
-    SETTLED_DOWN,
+    BEAT_PATIENCE,
+    MARGIN,
     Ended,
     after_end,
     exit_code,
+    in_a_row,
     pause,
     why_kill,
 )
@@ -33,58 +31,17 @@ from packhorse.worker.supervision import (
 TICK = 0.5
 """Seconds between two looks at the boards; ends and signals are noticed at once."""
 
+SUSPENDED = 5.0
+"""Seconds between two looks from which the supervisor knows that it was stopped itself."""
+
 _log = logging.getLogger("packhorse.supervisor")
-
-
-class _Process:
-    """One worker process, as its supervisor sees it."""
-
-    def __init__(self, command: Sequence[str], base: str, lines: int) -> None:
-        self.name = f"{base}-{secrets.token_hex(4)}"
-        self.started = time.monotonic()
-        self.board, file = Board.make(lines)
-        told, tell = os.pipe()
-        heard, says = os.pipe()
-        link = Link(self.name, told, says, file.fileno())
-        try:
-            self.popen = subprocess.Popen(
-                [*command, "--supervised", link.as_text()],
-                pass_fds=(told, says, file.fileno()),
-            )
-        finally:
-            os.close(told)
-            os.close(says)
-            file.close()
-        self.tell = tell
-        self.ear: IO[bytes] = os.fdopen(heard, "rb", buffering=0)
-        self.said = b""
-        self.killed = ""
-
-    def inform(self, died: Died) -> bool:
-        """Tells it of another's death; False if it is ending too."""
-        try:
-            os.write(self.tell, msgspec.json.encode(died) + b"\n")
-        except OSError:
-            return False
-        return True
-
-    def ended(self) -> Ended:
-        """Waits for it, which has closed its pipe, and says how it ended."""
-        code = self.popen.wait()
-        farewell = None
-        if self.said.endswith(b"\n"):
-            farewell = msgspec.json.decode(self.said.splitlines()[-1], type=Farewell)
-        os.close(self.tell)
-        self.ear.close()
-        reason = None if farewell is None else farewell.reason
-        return Ended(code, reason, time.monotonic() - self.started)
 
 
 class Supervisor:
     """Keeps `processes` of one command alive until it is told to stop, or all have ended by themselves.
 
-    `lines` is how many jobs one may run at once, `grace` how many seconds they have for the end. To
-    be used in the main thread.
+    `lines` is how many jobs one may have started at once, `grace` how many seconds they have for the
+    end. To be used in the main thread.
     """
 
     def __init__(
@@ -94,13 +51,17 @@ class Supervisor:
         self._name = name
         self._lines = lines
         self._grace = grace
-        self._alive: dict[int, _Process] = {}
-        self._dead: list[Died] = []
-        self._starts = [0.0] * processes
-        self._crashes = 0
+        self._alive: list[Child] = []
+        self._starts = [(0.0, 0)] * processes
+        """When processes are to start, and how many crashes in a row came before each."""
+        self._dead: dict[str, tuple[Died, Child | None]] = {}
+        """What nobody has taken over yet, and who was told to."""
+        self._proven = False
         self._codes: list[int] = []
         self._told = self._obeyed = 0
         self._stop_by = float("inf")
+        self._looked = time.monotonic()
+        self._patient_until = 0.0
         self._selector = selectors.DefaultSelector()
 
     def run(self) -> int:
@@ -111,21 +72,27 @@ class Supervisor:
                     self._obey()
                     self._start_due(time.monotonic())
                     self._listen(wake)
+                    self._bury_dead()
                     self._look(time.monotonic())
                 return exit_code(self._codes)
             finally:
-                for one in self._alive.values():
-                    one.popen.kill()
+                for one in self._alive:
+                    one.send(signal.SIGKILL)
                 self._selector.close()
 
     @contextmanager
     def _woken_by_signals(self) -> Iterator[int]:
-        """Counts the signals that tell it to stop; each makes a descriptor readable."""
+        """Counts the signals that tell it to stop; each, and each end, makes a descriptor readable."""
         wake, woken = os.pipe()
         os.set_blocking(wake, False)
         os.set_blocking(woken, False)
         self._selector.register(wake, selectors.EVENT_READ)
-        before = {number: signal.signal(number, self._count) for number in _SIGNALS}
+        handlers = {
+            signal.SIGTERM: self._count,
+            signal.SIGINT: self._count,
+            signal.SIGCHLD: _only_wake,
+        }
+        before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
         waking = signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
         try:
             yield wake
@@ -144,94 +111,117 @@ class Supervisor:
         while self._obeyed < self._told:
             self._obeyed += 1
             self._starts = []
+            for one in self._alive:
+                if self._obeyed == 1:
+                    one.send(signal.SIGTERM)
+                else:
+                    one.tell(Hurry())
             patience = self._grace if self._obeyed == 1 else 0.0
-            self._stop_by = time.monotonic() + patience + _MARGIN
-            for one in self._alive.values():
-                one.popen.send_signal(signal.SIGTERM)
+            self._stop_by = time.monotonic() + patience + MARGIN
+
+    def _may_start(self) -> bool:
+        """Whether one more may start: until one has proved that the settings are right, only one."""
+        return self._proven or not self._alive
 
     def _start_due(self, now: float) -> None:
-        due = [moment for moment in self._starts if moment <= now]
-        self._starts = [moment for moment in self._starts if moment > now]
-        for _ in due:
-            one = _Process(self._command, self._name, self._lines)
-            self._alive[one.ear.fileno()] = one
-            self._selector.register(one.ear, selectors.EVENT_READ)
-        if due:
-            self._pass_on()
-
-    def _pass_on(self) -> None:
-        """Tells a living process of those that died."""
-        for one in self._alive.values():
-            self._dead = [died for died in self._dead if not one.inform(died)]
+        for start in sorted(self._starts):
+            moment, crashes = start
+            if moment > now or not self._may_start():
+                return
+            self._starts.remove(start)
+            name = f"{self._name}-{secrets.token_hex(4)}"
+            try:
+                one = Child(self._command, name, self._lines, crashes)
+            except OSError as error:  # no memory, or too many processes: that may pass
+                later = pause(crashes + 2)
+                _log.error("a worker could not be started, trying again in %g s: %s", later, error)
+                self._starts.append((now + later, crashes + 1))
+                continue
+            self._alive.append(one)
+            self._selector.register(one.ear, selectors.EVENT_READ, one)
 
     def _listen(self, wake: int) -> None:
-        ahead = min(self._starts, default=float("inf")) - time.monotonic()
-        for key, _ in self._selector.select(max(0.0, min(TICK, ahead))):
+        due = min(self._starts)[0] if self._starts and self._may_start() else float("inf")
+        for key, _ in self._selector.select(max(0.0, min(TICK, due - time.monotonic()))):
             if key.fd == wake:
                 os.read(wake, 4096)
-                continue
-            one = self._alive[key.fd]
-            data = one.ear.read(4096)
-            if data:
-                one.said += data
-            else:
-                self._bury(one)
+            elif not key.data.hear():
+                self._selector.unregister(key.fd)
+        for one in self._alive:
+            self._proven = self._proven or one.ready
+            while one.taken_over:
+                self._dead.pop(one.taken_over.pop(), None)
 
-    def _look(self, now: float) -> None:
-        """Kills what must not go on; finds the dead whose pipe a process of a job's still holds open."""
-        for one in list(self._alive.values()):
-            if one.popen.poll() is not None:
-                self._bury(one)
-                continue
-            if one.killed:
-                continue
-            if now >= self._stop_by:
-                one.killed = "it did not stop in time"
-            else:
-                one.killed = why_kill(one.board.running(), one.board.last_beat(), now) or ""
-            if one.killed:
-                _log.warning("worker %s is killed: %s", one.name, one.killed)
-                one.popen.kill()
+    def _bury_dead(self) -> None:
+        for one in list(self._alive):
+            ended = one.ended()
+            if ended is not None:
+                self._bury(one, ended)
+        now = time.monotonic()
+        for name, (died, heir) in self._dead.items():
+            if heir not in self._alive or not heir.responds(now):
+                heir = next((one for one in self._alive if one.responds(now)), None)
+                if heir is not None:
+                    heir.tell(died)
+                self._dead[name] = (died, heir)
 
-    def _bury(self, one: _Process) -> None:
-        self._selector.unregister(one.ear)
-        del self._alive[one.ear.fileno()]
-        running = [job.id for job in one.board.running()]
-        one.board.close()
-        ended = one.ended()
+    def _bury(self, one: Child, ended: Ended) -> None:
+        self._alive.remove(one)
+        if one.ear in self._selector.get_map():
+            self._selector.unregister(one.ear)
+        started = [job.id for job in one.board.running()]
+        one.close()
         follows = after_end(ended)
-        if follows == "replace later" and not self._stopped(ended):
-            self._crashed(one, ended, Died(one.name, ended.code, one.killed, running))
+        stopped = self._told and ended.code == -signal.SIGTERM  # before it could handle the signal
+        if follows == "replace later" and not stopped:
+            died = Died(one.name, ended.code, one.killed, started)
+            self._dead[one.name] = (died, None)
+            self._log_crash(died)
         if self._told or follows == "leave":
-            self._codes.append(0 if self._stopped(ended) else ended.code)
+            self._codes.append(0 if stopped else ended.code)
         elif follows == "give up":
             self._codes.append(ended.code)
             self._told += 1
         else:
-            crashed = follows == "replace later"
-            self._crashes = self._crashes + 1 if crashed and ended.age < SETTLED_DOWN else crashed
-            later = pause(self._crashes) if crashed else 0.0
-            self._starts.append(time.monotonic() + later)
+            crashes = in_a_row(one.crashes, ended.age) if follows == "replace later" else 0
+            self._starts.append((time.monotonic() + pause(crashes), crashes))
 
-    def _stopped(self, ended: Ended) -> bool:
-        """Whether a process ended because it was told to before it could handle the signal."""
-        return self._told > 0 and ended.code == -signal.SIGTERM
+    def _look(self, now: float) -> None:
+        """Kills what must not go on; if it was stopped itself, the processes have a while to recover."""
+        if now - self._looked >= SUSPENDED:
+            self._patient_until = now + BEAT_PATIENCE
+        self._looked = now
+        for one in self._alive:
+            one.flush()
+            if one.killed or now < self._patient_until:
+                continue
+            if now >= min(self._stop_by, one.end_by):
+                one.killed = "it did not end in time"
+            else:
+                one.killed = why_kill(one.board.running(), one.board.last_beat(), now) or ""
+            if one.killed:
+                _log.warning("worker %s is killed: %s", one.name, one.killed)
+                one.send(signal.SIGKILL)
 
-    def _crashed(self, one: _Process, ended: Ended, died: Died) -> None:
-        how = f"exit code {ended.code}"
-        if ended.code < 0:
-            how = f"signal {signal.Signals(-ended.code).name}"
+    def _log_crash(self, died: Died) -> None:
+        how = f"exit code {died.code}"
+        if died.code < 0:
+            how = f"signal {_signal_name(-died.code)}"
         _log.error(
-            "worker %s ended unexpectedly (%s) while it ran %d jobs%s",
-            one.name,
+            "worker %s ended unexpectedly (%s) with %d started jobs%s",
+            died.name,
             how,
             len(died.running),
             "" if self._told else "; it is replaced",
         )
-        self._dead.append(died)
-        self._pass_on()
 
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
-_MARGIN = 5.0
-"""Seconds that a process has beyond its grace, before it is killed."""
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal
+        return str(number)
+
+
+def _only_wake(number: int, frame: object) -> None:
+    pass

@@ -102,13 +102,21 @@ class Worker:
         self._grace = grace
         self._look = threading.Event()
         self._told = False
-        self._hurried = False
+        self._end_by = float("inf")
         self._signal: int | None = None
 
     def stop(self) -> None:
         """Ends `run` as SIGTERM does: running jobs may finish; from any thread."""
-        self._told = True
+        self._obey()
         self._look.set()
+
+    def _obey(self) -> None:
+        # A signal may interrupt the main thread where that holds a lock, so this takes none.
+        self._end_by = min(self._end_by, time.monotonic() + self._grace)
+        self._told = True
+
+    def _hurry(self) -> None:
+        self._end_by = 0.0
 
     def run(
         self,
@@ -124,7 +132,8 @@ class Worker:
         """Works until a limit is reached (jobs, seconds, bytes), a signal comes or `stop` is called.
 
         Then it reserves no more, gives back what has not started and waits `grace` seconds for what
-        runs. In the main thread SIGTERM and SIGINT stop it; a second one ends the waiting. Raises
+        runs, or to make room for a fresh process until it is done or timed out. In the main thread
+        SIGTERM and SIGINT stop it; a second one ends the waiting. Raises
         `ConfigError`, `UnknownDriver` or `PluginError` if it cannot start.
 
         What still runs then keeps its lease, so that nobody else runs it meanwhile. With `leave`,
@@ -149,7 +158,7 @@ class Worker:
         self, limits: Limits, sleep: float, leave: Callable[[Report], NoReturn] | None
     ) -> Report:
         if self._supervised is not None:
-            self._supervised.listen(self._take_over, self.stop)
+            self._supervised.listen(self._take_over, self._hurry, self.stop)
         with self._signals():
             parts = self._open(limits, sleep)
             if parts is None:
@@ -160,7 +169,9 @@ class Worker:
                 reason = self._watch(parts, limits)
                 if self._signal is not None:
                     self._tell(events.WorkerInterrupted, signal=self._signal)
-                unfinished = parts.wind_up(self._grace, lambda: self._hurried)
+                if reason != "recycled":
+                    self._end_by = min(self._end_by, time.monotonic() + self._grace)
+                unfinished = parts.wind_up(lambda: self._end_by)
             report = Report(reason, parts.hand.jobs, unfinished)
             self._tell(events.WorkerStopping, reason=reason, jobs=report.jobs)
         if leave is not None and unfinished:
@@ -224,22 +235,23 @@ class Worker:
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
-        """SIGTERM and SIGINT stop the worker, if this is the main thread; elsewhere the host decides."""
+        """SIGTERM and SIGINT stop the worker, if this is the main thread; elsewhere the host decides.
+
+        A second one is haste, unless there is a supervisor: then whoever signals to a whole group of
+        processes reaches this one twice, and it is the supervisor that tells of haste.
+        """
         if threading.current_thread() is not threading.main_thread():
             yield
             return
 
         def told(number: int, frame: object) -> None:
-            # It may interrupt this very thread where that holds a lock, so it takes none.
-            self._hurried = self._told
             self._signal = number
-            self._told = True
+            if self._told and self._supervised is None:
+                self._hurry()
+            self._obey()
 
-        before = {number: signal.signal(number, told) for number in (signal.SIGTERM, signal.SIGINT)}
-        if (
-            self._supervised
-        ):  # Ctrl-C reaches every process of a terminal; the supervisor passes it on
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        numbers = [signal.SIGTERM] if self._supervised else [signal.SIGTERM, signal.SIGINT]
+        before = {number: signal.signal(number, told) for number in numbers}
         try:
             yield
         finally:
@@ -267,11 +279,13 @@ class Worker:
         """Gives back what a dead process held; only what it was running counts as lost."""
         driver: object = self._connection.driver
         failures = 0
-        while isinstance(driver, Rescues) and not self._told:
+        while isinstance(driver, Rescues):
             try:
                 driver.rescue(died.name, blamed=set(died.running))
                 break
             except ConnectionLost as error:
+                if self._told:
+                    break
                 failures += 1
                 pause = trouble_pause(failures, random.random())
                 self.troubled(error, pause)
