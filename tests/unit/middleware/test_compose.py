@@ -5,6 +5,8 @@ from collections.abc import Callable, Generator
 import pytest
 
 from packhorse.middleware.compose import Onion
+from packhorse.middleware.guard import guard
+from packhorse.store.update import Change, Update
 
 Middleware = Callable[[list[str]], Generator[None, object, None]]
 
@@ -193,3 +195,24 @@ def test_an_end_of_the_process_goes_through() -> None:
     log, _, error = through([noting("a"), swallowing], leaving)
     assert log == ["a before", "a saw SystemExit"]
     assert isinstance(error, SystemExit)
+
+
+def test_one_that_is_dropped_lets_its_generators_end_in_peace(
+    recwarn: pytest.WarningsRecorder,
+) -> None:
+    """A worker that is killed leaves some behind: closed, they could not even ask."""
+    log: list[str] = []
+
+    @guard
+    def asking(log: list[str]) -> Generator[Update | None, object, None]:
+        try:
+            yield None
+        finally:
+            yield Update(("key",), lambda values: Change())
+            log.append("ended")
+
+    onion = Onion[list[str]]()
+    assert onion.enter([asking], log)
+    del onion
+    assert log == ["ended"]
+    assert [str(warning.message) for warning in recwarn] == []

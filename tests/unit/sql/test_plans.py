@@ -13,6 +13,7 @@ from packhorse_sql.driver import SqlDriver
 from packhorse_sql.prepared import Prepared
 from packhorse_sql.schema import LEASED, WAITING
 from packhorse_sql.sqlite_claim import claims
+from packhorse_sql.sqlite_entries import entries
 from tests.unit.sql.opening import messages, open_driver, take
 
 LINE = "packhorse_messages_line (queue=? AND state=?"
@@ -124,3 +125,12 @@ def test_a_call_takes_as_many_statements_for_a_thousand_as_for_ten(tmp_path: Pat
         assert driver.counts("q").ready == 0
         counts.append(len(seen))
     assert counts[0] == counts[1]
+
+
+def test_the_store_reads_its_keys_by_the_primary_key(driver: SqlDriver) -> None:
+    stored = entries(driver._database.tables)
+    (packed,) = stored._rows.packed([("key",)])
+    for statement in (stored.small, stored.large):
+        steps = plan(driver._database, statement, packed)
+        (found,) = [step for step in steps if "packhorse_store" in step]
+        assert found == "SEARCH packhorse_store USING PRIMARY KEY (key=?)"

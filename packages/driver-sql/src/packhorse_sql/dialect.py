@@ -19,6 +19,8 @@ from packhorse_sql.schema import Tables
 
 Selected: TypeAlias = "sa.Select[*tuple[Any, ...]]"
 Columns = ReadOnlyColumnCollection[str, sa.ColumnElement[Any]]
+EntryRow = tuple[str, int, bytes, int, int | None]
+"""A row of the store: key, kind, value, number, until."""
 
 
 class Session:
@@ -183,3 +185,9 @@ class Dialect(ABC):
     @abstractmethod
     def claim(self, connection: sa.Connection, tables: Tables, claim: Claim) -> list[Claimed]:
         """Takes rows, those with the oldest place in line first, and answers them in that order."""
+
+    @abstractmethod
+    def entries(
+        self, connection: sa.Connection, tables: Tables, keys: Iterable[str]
+    ) -> Iterable[EntryRow]:
+        """The store's rows of these keys, also those whose time is over."""

@@ -4,7 +4,7 @@ All that concerns a key's own row is decided in memory, between a read and a wri
 transaction; only members of sets, which may be many, are looked for and changed where they are.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import sqlalchemy as sa
 from msgspec import Struct
@@ -41,20 +41,25 @@ class Entry(Struct, frozen=True):
     until: int | None = None
 
 
-def load(
-    connection: sa.Connection, database: Database, keys: Iterable[str], now: int
-) -> dict[str, Entry]:
-    """The rows of these keys that are not over."""
-    store, rows = database.tables.store, database.statements.key_rows
-    query = sa.select(store).where(
-        store.c.key.in_(sa.select(rows.c.key)),
-        sa.or_(store.c.until.is_(None), store.c.until > now),
-    )
-    return {
-        key: Entry(kind, value, number, until)
-        for packed in rows.packed([(key,) for key in keys])
-        for key, kind, value, number, until in connection.execute(query, packed)
-    }
+class Loaded(Struct, frozen=True):
+    """What was found under some keys: what lives, and which were sets, over or not."""
+
+    entries: dict[str, Entry]
+    sets: set[str]
+
+
+def load(connection: sa.Connection, database: Database, keys: Iterable[str], now: int) -> Loaded:
+    """The rows of these keys."""
+    entries: dict[str, Entry] = {}
+    sets: set[str] = set()
+    for key, kind, value, number, until in database.dialect.entries(
+        connection, database.tables, keys
+    ):
+        if kind == SET:
+            sets.add(key)
+        if until is None or until > now:
+            entries[key] = Entry(kind, value, number, until)
+    return Loaded(entries, sets)
 
 
 class Ledger:
@@ -64,20 +69,22 @@ class Ledger:
         self,
         connection: sa.Connection,
         database: Database,
-        entries: Mapping[str, Entry],
+        loaded: Loaded,
         now: int,
     ) -> None:
         self._connection = connection
         self._database = database
-        self._entries = dict(entries)
+        self._entries = loaded.entries
+        self._sets = loaded.sets
         self._changed: set[str] = set()
         self._now = now
 
     def apply(self, group: Group) -> Answers | None:
         """Carries out a group if its conditions hold."""
-        if not all(self._holds(each) for each in group.conditions):
-            return None
-        return tuple(self._act(action) for action in group.actions)
+        for condition in group.conditions:
+            if not self._holds(condition):
+                return None
+        return tuple([self._act(action) for action in group.actions])
 
     def write(self) -> None:
         """Writes every changed entry back."""
@@ -89,7 +96,7 @@ class Ledger:
                 gone.append((key,))
             else:
                 kept.append((key, entry.kind, entry.value, entry.number, entry.until))
-            if entry is None or entry.kind != SET:
+            if key in self._sets and (entry is None or entry.kind != SET):
                 other.append((key,))
         for statement, rows, values in (
             (sql.put_entries, sql.entry_rows, kept),
@@ -141,6 +148,7 @@ class Ledger:
             for packed in sql.key_rows.packed([(action.key,)]):
                 sql.remove_sets.run(self._connection, packed)
             entry = Entry(SET)
+            self._sets.add(action.key)
         new = self._each_member(sql.add_members, action)
         until = entry.until if action.ttl is None else self._end(action.ttl)
         if entry.number + new:

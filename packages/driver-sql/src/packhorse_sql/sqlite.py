@@ -12,10 +12,11 @@ from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.types import TypeEngine
 
 from packhorse.plugin import ConfigError, ConnectionLost, DriverSetup, PackhorseError, Url
-from packhorse_sql.dialect import Claim, Claimed, Dialect, Selected, Session
+from packhorse_sql.dialect import Claim, Claimed, Dialect, EntryRow, Selected, Session
 from packhorse_sql.prepared import Prepared
 from packhorse_sql.schema import Tables
 from packhorse_sql.sqlite_claim import claims
+from packhorse_sql.sqlite_entries import entries
 from packhorse_sql.sqlite_errors import is_busy, translate
 from packhorse_sql.sqlite_file import begin_in_child, opening, shared_file
 from packhorse_sql.sqlite_rows import SqliteRows
@@ -188,6 +189,11 @@ class Sqlite(Dialect):
 
     def claim(self, connection: sa.Connection, tables: Tables, claim: Claim) -> list[Claimed]:
         return claims(tables).take(connection, claim)
+
+    def entries(
+        self, connection: sa.Connection, tables: Tables, keys: Iterable[str]
+    ) -> Iterable[EntryRow]:
+        return entries(tables).read(connection, keys)
 
 
 def _guarded(select: Selected) -> Selected:

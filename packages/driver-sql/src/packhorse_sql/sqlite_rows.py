@@ -6,7 +6,8 @@ row by row, would cost that once a row; one statement with one result costs it o
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from itertools import accumulate
+from typing import Any, cast
 
 import sqlalchemy as sa
 from msgspec import json
@@ -49,41 +50,38 @@ class SqliteRows:
         return self._source
 
     def packed(self, rows: Iterable[Sequence[object]]) -> Iterator[Mapping[str, object]]:
+        every = list(rows)
+        for start in range(0, len(every), ROWS):
+            yield from self._portions(every[start : start + ROWS])
+
+    def _portions(self, rows: list[Sequence[object]]) -> Iterator[Mapping[str, object]]:
+        """Whole columns at a time: a step of Python for each cell would cost as much as SQLite does."""
         if not any(self._blobs):
-            yield from self._plain(list(rows))
+            yield {"rows": json.encode(rows).decode()}
             return
-        cells: list[list[object]] = []
+        columns: list[Iterable[object]] = []
+        pieces: list[bytes] = []
         # A first byte keeps the blob from being empty, which SQLite's substr would take for NULL.
-        blob = bytearray(1)
-        for row in rows:
-            if cells and (len(cells) >= ROWS or len(blob) >= BYTES):
-                yield self._parameters(cells, bytes(blob))
-                cells, blob = [], bytearray(1)
-            cells.append(self._cells(row, blob))
-        if cells:
-            yield self._parameters(cells, bytes(blob))
-
-    def _plain(self, rows: list[Sequence[object]]) -> Iterator[Mapping[str, object]]:
-        for start in range(0, len(rows), ROWS):
-            yield {"rows": json.encode(rows[start : start + ROWS]).decode()}
-
-    def _cells(self, row: Sequence[object], blob: bytearray) -> list[object]:
-        cells: list[object] = []
-        for value, is_blob in zip(row, self._blobs, strict=True):
+        end = 1
+        for column, is_blob in zip(zip(*rows, strict=True), self._blobs, strict=True):
             if not is_blob:
-                cells.append(value)
+                columns.append(column)
                 continue
-            if value is None:
-                cells += (None, None)
-                continue
-            piece = value.encode() if isinstance(value, str) else value
-            assert isinstance(piece, bytes)
-            cells += (len(blob) + 1, len(piece))
-            blob += piece
-        return cells
-
-    def _parameters(self, cells: list[list[object]], blob: bytes) -> Mapping[str, object]:
-        return {"rows": json.encode(cells).decode(), "blob": blob}
+            given = [value.encode() if isinstance(value, str) else value for value in column]
+            cells = [cast("bytes", b"" if value is None else value) for value in given]
+            starts = list(accumulate(map(len, cells), initial=end + 1))
+            end = starts.pop() - 1
+            pairs = zip(given, cells, strict=True)
+            # Without a length there is no piece: NULL.
+            lengths = [None if value is None else len(cell) for value, cell in pairs]
+            columns += (starts, lengths)
+            pieces += cells
+        if end > BYTES and len(rows) > 1:
+            yield from self._portions(rows[: len(rows) // 2])
+            yield from self._portions(rows[len(rows) // 2 :])
+        else:
+            packed = json.encode(list(zip(*columns, strict=True))).decode()
+            yield {"rows": packed, "blob": b"".join((b"\0", *pieces))}
 
 
 def _extract(each: sa.TableValuedAlias, place: int, type: TypeEngine[Any]) -> sa.ColumnElement[Any]:

@@ -22,7 +22,7 @@ class SqlStore(Store):
 
     def _read(self, connection: sa.Connection, keys: Sequence[str]) -> dict[str, Value]:
         tables = self._database.tables
-        entries = load(connection, self._database, keys, self._database.now())
+        entries = load(connection, self._database, keys, self._database.now()).entries
         sets = [key for key, entry in entries.items() if entry.kind == SET]
         members: dict[str, set[bytes]] = {key: set() for key in sets}
         rows = self._database.statements.key_rows
@@ -47,8 +47,8 @@ class SqlStore(Store):
     def _apply(self, connection: sa.Connection, groups: Sequence[Group]) -> list[Answers | None]:
         keys = {each.key for group in groups for each in (*group.conditions, *group.actions)}
         now = self._database.now()
-        entries = load(connection, self._database, sorted(keys), now)
-        ledger = Ledger(connection, self._database, entries, now)
+        loaded = load(connection, self._database, sorted(keys), now)
+        ledger = Ledger(connection, self._database, loaded, now)
         answers = [ledger.apply(group) for group in groups]
         ledger.write()
         return answers

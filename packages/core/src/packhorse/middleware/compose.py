@@ -21,12 +21,21 @@ class Onion(Generic[T]):
     `asked` are the requests of those that were left.
     """
 
+    __slots__ = ("_entered", "asked")
+
     def __init__(self) -> None:
         self._entered: list[Generator[object, object, object]] = []
-        self.asked: list[Update] = []
+        self.asked: tuple[Update, ...] = ()
+
+    def __del__(self) -> None:
+        # Whoever dropped it writes nothing any more; closed here and now, a generator could not yield.
+        if self._entered:
+            self.leave(None, None)
 
     def enter(self, middleware: Sequence[Callable[[T], Iterator[object]]], subject: T) -> bool:
         """Runs each up to its `yield`; False if one returned before, so that the handler is skipped."""
+        if not middleware:
+            return True
         try:
             asked = next(self.ask(middleware, subject))
         except StopIteration as end:
@@ -63,7 +72,7 @@ class Onion(Generic[T]):
             try:
                 asked = generator.send(result) if error is None else generator.throw(error)
                 while isinstance(asked, Update):
-                    self.asked.append(asked)
+                    self.asked += (asked,)
                     asked = next(generator)
             except StopIteration:
                 error = None  # it ended without raising: what it caught is dealt with

@@ -42,7 +42,7 @@ class Limit(Struct, frozen=True):
         return Pace(interval, interval * (self.burst - 1) + late)
 
 
-class Pace(Struct, frozen=True):
+class Pace(Struct, frozen=True, gc=False):
     """Between two jobs lie `interval` nanoseconds; one may come early by `allowance`.
 
     The interval is a little longer than even and the allowance makes up for it: a job that is noticed
@@ -73,7 +73,7 @@ def per_day(count: int, burst: int = 1) -> Limit:
     return Limit(count, 86_400, burst)
 
 
-class State(Struct, frozen=True):
+class State(Struct, frozen=True, gc=False):
     """Where one limit stands: when the next would be due, and what was promised last."""
 
     due: int = 0

@@ -1,6 +1,7 @@
 """`RateLimited`: so many starts a second, minute, hour or day, whichever worker makes them."""
 
 from collections.abc import Generator, Sequence
+from functools import partial
 
 from packhorse.context import JobContext
 from packhorse.middleware import gcra
@@ -48,9 +49,9 @@ class RateLimited:
             yield None
             return
         name = scope("rate", ctx, self._by, self._shared)
-        keys = [name + ending for ending in self._endings]
+        keys = tuple([name + ending for ending in self._endings])
         now = int(ctx.now() * SECOND)
-        wait = yield Update(keys, lambda values: self._take(keys, values, now), self._store)
+        wait = yield Update(keys, partial(self._take, keys, now), self._store)
         assert isinstance(wait, int)
         if wait:
             why = f"{name} is at its limit"
@@ -64,16 +65,16 @@ class RateLimited:
             yield None
         finally:
             if not ctx.ran:
-                yield Update(keys, lambda values: self._give_back(keys, values, now), self._store)
+                yield Update(keys, partial(self._give_back, keys, now), self._store)
 
-    def _take(self, keys: Sequence[str], values: Sequence[bytes | None], now: int) -> Change:
+    def _take(self, keys: Sequence[str], now: int, values: Sequence[bytes | None]) -> Change:
         states = [State.read(value) for value in values]
         after, wait = gcra.take(self._paces, states, now)
         if wait and self._drop:
             return Change(answer=wait)
         return Change(_written(keys, values, after, now), wait)
 
-    def _give_back(self, keys: Sequence[str], values: Sequence[bytes | None], now: int) -> Change:
+    def _give_back(self, keys: Sequence[str], now: int, values: Sequence[bytes | None]) -> Change:
         after = [
             State() if value is None else gcra.give_back(pace, State.read(value))
             for pace, value in zip(self._paces, values, strict=True)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Generator, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 import msgspec
 from msgspec import Struct
@@ -74,7 +75,7 @@ class ThrottlesExceptions:
     def __call__(self, ctx: JobContext) -> Generator[Update | None, object, None]:
         key = scope("circuit", ctx, self._by, self._shared)
         now = ctx.now()
-        found = yield Update([key], lambda values: self._look(key, values, now), self._store)
+        found = yield Update((key,), partial(self._look, key, now), self._store)
         assert isinstance(found, tuple)
         wait, touched = found
         if wait:
@@ -91,14 +92,12 @@ class ThrottlesExceptions:
             ctx.release(
                 self._wait if asked is None else asked, f"{type(error).__name__} was raised"
             )
-            yield Update(
-                [key], lambda values: self._count(key, values, failed_at, asked), self._store
-            )
+            yield Update((key,), partial(self._count, key, failed_at, asked), self._store)
         else:
             if touched and ctx.ran:
-                yield Update([key], lambda values: self._close(key, values, now), self._store)
+                yield Update((key,), partial(self._close, key, now), self._store)
 
-    def _look(self, key: str, values: Sequence[bytes | None], now: float) -> Change:
+    def _look(self, key: str, now: float, values: Sequence[bytes | None]) -> Change:
         """Answers how long to wait, and whether there is anything that a success has to clear."""
         circuit = _read(values)
         if circuit is None:
@@ -110,7 +109,7 @@ class ThrottlesExceptions:
             return Change([self._put(key, trying, now)], (0.0, True))
         return Change(answer=(0.0, True))
 
-    def _close(self, key: str, values: Sequence[bytes | None], began: float) -> Change:
+    def _close(self, key: str, began: float, values: Sequence[bytes | None]) -> Change:
         circuit = _read(values)
         # Opened since, it is closed by a success that began since.
         if circuit is None or circuit.until > began + self._probe:
@@ -118,7 +117,7 @@ class ThrottlesExceptions:
         return Change([Delete(key)])
 
     def _count(
-        self, key: str, values: Sequence[bytes | None], now: float, asked: float | None
+        self, key: str, now: float, asked: float | None, values: Sequence[bytes | None]
     ) -> Change:
         circuit = _read(values) or Circuit(since=now)
         if circuit.until == 0.0 and now - circuit.since >= self._within:

@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Generator, Sequence
+from functools import partial
 
 from packhorse.context import JobContext
 from packhorse.middleware.guard import guard
@@ -41,7 +42,7 @@ class WithoutOverlapping:
     def __call__(self, ctx: JobContext) -> Generator[Update | None, object, None]:
         key = scope("lock", ctx, self._key, self._shared)
         owner = _OWNER.pack(ctx.id.bytes, ctx.attempt, ctx.deliveries)
-        taken = yield Update([key], lambda values: _take(key, owner, values), self._store)
+        taken = yield Update((key,), partial(_take, key, owner), self._store)
         if not taken:
             why = f"another job holds {key}"
             if self._drop:
@@ -52,7 +53,7 @@ class WithoutOverlapping:
         try:
             yield None
         finally:
-            yield Update([key], lambda values: _free(key, owner, values), self._store)
+            yield Update((key,), partial(_free, key, owner), self._store)
 
 
 def _take(key: str, owner: bytes, values: Sequence[bytes | None]) -> Change:

@@ -16,7 +16,7 @@ CONTRACT = 1
 Value = bytes | int | frozenset[bytes]
 
 
-class Put(Struct, frozen=True):
+class Put(Struct, frozen=True, gc=False):
     """Writes `value`; with `ttl`, for so many seconds."""
 
     key: str
@@ -24,13 +24,13 @@ class Put(Struct, frozen=True):
     ttl: float | None = None
 
 
-class Delete(Struct, frozen=True):
+class Delete(Struct, frozen=True, gc=False):
     """Removes a key; none is no error."""
 
     key: str
 
 
-class Increment(Struct, frozen=True):
+class Increment(Struct, frozen=True, gc=False):
     """Adds to an integer (absent counts as 0) and answers the sum; `ttl` counts from the first."""
 
     key: str
@@ -53,27 +53,27 @@ class RemoveMembers(Struct, frozen=True):
     members: Sequence[bytes]
 
 
-class Expire(Struct, frozen=True):
+class Expire(Struct, frozen=True, gc=False):
     """Sets the time that a present key has left, in seconds; None: for ever."""
 
     key: str
     ttl: float | None
 
 
-class Absent(Struct, frozen=True):
+class Absent(Struct, frozen=True, gc=False):
     """Holds where the key is not there."""
 
     key: str
 
 
-class Equals(Struct, frozen=True):
+class Equals(Struct, frozen=True, gc=False):
     """Holds where the key's bytes are exactly these."""
 
     key: str
     value: bytes
 
 
-class Older(Struct, frozen=True):
+class Older(Struct, frozen=True, gc=False):
     """Holds where the key's bytes share their first `prefix` bytes with `value` and sort before it.
 
     With fixed-width numbers at the end this says "an earlier delivery of the same message".

@@ -6,7 +6,7 @@ write, one writing under the condition that nobody else wrote meanwhile. Those f
 did are repeated.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import compress
 
 from msgspec import Struct
@@ -14,7 +14,7 @@ from msgspec import Struct
 from packhorse.store.contract import Absent, Condition, Delete, Equals, Group, Put, Store, Value
 
 
-class Hold(Struct, frozen=True):
+class Hold(Struct, frozen=True, gc=False):
     """Writes a value that lives for a lease, and is renewed with it for as long as the job runs."""
 
     key: str
@@ -98,7 +98,7 @@ def _parts(updates: Sequence[Update], of: Iterable[int]) -> Iterable[list[int]]:
 def _decide(
     updates: Sequence[Update],
     part: Sequence[int],
-    values: dict[str, Value | None],
+    values: Mapping[str, Value | None],
     told: list[Told],
     lease: float,
 ) -> Group | None:
@@ -108,34 +108,38 @@ def _decide(
     for index in part:
         update = updates[index]
         try:
-            given = [_bytes(key, values[key]) for key in update.keys if key not in present]
-            present.update(zip((k for k in update.keys if k not in present), given, strict=True))
-            change = update.change([present[key] for key in update.keys])
-            strange = [write.key for write in change.writes if write.key not in update.keys]
-            if strange:
-                raise ValueError(f"an update of {update.keys} writes to {strange}; name its keys")
+            change = update.change([_present(key, present, values) for key in update.keys])
+            for write in change.writes:
+                if write.key not in update.keys:
+                    raise ValueError(f"an update of {update.keys} writes to {write.key!r}: name it")
         except Exception as error:
             told[index] = Told(error=error)
             continue
-        held = []
+        held: tuple[Hold, ...] = ()
         for write in change.writes:
             writes[write.key] = write
             present[write.key] = None if isinstance(write, Delete) else write.value
             if isinstance(write, Hold):
-                held.append(write)
-        told[index] = Told(change.answer, tuple(held))
+                held += (write,)
+        told[index] = Told(change.answer, held)
     if not writes:
         return None
     actions = [Put(w.key, w.value, lease) if isinstance(w, Hold) else w for w in writes.values()]
-    return Group(
-        actions, [_unmoved(key, values[key]) for key in present], partition=next(iter(present))
-    )
+    unmoved = [_unmoved(key, values[key]) for key in present]
+    return Group(actions, unmoved, partition=next(iter(present)))
 
 
-def _bytes(key: str, value: Value | None) -> bytes | None:
-    if value is None or isinstance(value, bytes):
-        return value
-    raise TypeError(f"the store's key {key!r} holds no bytes; an update is about bytes alone")
+def _present(
+    key: str, present: dict[str, bytes | None], values: Mapping[str, Value | None]
+) -> bytes | None:
+    """What is under a key after the updates so far; raises `TypeError` for a number or a set."""
+    if key in present:
+        return present[key]
+    value = values[key]
+    if value is not None and not isinstance(value, bytes):
+        raise TypeError(f"the store's key {key!r} holds no bytes; an update is about bytes alone")
+    present[key] = value
+    return value
 
 
 def _unmoved(key: str, value: Value | None) -> Condition:

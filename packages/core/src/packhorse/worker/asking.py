@@ -79,7 +79,7 @@ def finish(executions: Sequence[Execution]) -> None:
             )
     for execution, _ in asked:
         assert execution.passage is not None
-        execution.passage.onion.asked.clear()
+        execution.passage.onion.asked = ()
 
 
 def keep(executions: Iterable[Execution]) -> None:
@@ -159,5 +159,5 @@ def _perform(asked: Sequence[Asked]) -> list[Told]:
             told[index] = answer
             passage = asked[index][0].passage
             if answer.held and passage is not None:
-                passage.held += [(name, hold) for hold in answer.held]
+                passage.held += tuple((name, hold) for hold in answer.held)
     return told

@@ -17,6 +17,8 @@ class Passage:
     for as long as the job runs, with the connection whose store has it.
     """
 
+    __slots__ = ("_steps", "error", "held", "inner", "onion", "through", "variables")
+
     def __init__(
         self, context: JobContext, guards: Sequence[Middleware], inner: tuple[Middleware, ...]
     ) -> None:
@@ -26,28 +28,27 @@ class Passage:
         self.variables.run(enter, context)
         self.through = False
         self.error: BaseException | None = None
-        self.held: list[tuple[str, Hold]] = []
+        self.held: tuple[tuple[str, Hold], ...] = ()
         self._steps = self.onion.ask(guards, context)
 
     def start(self) -> Update | None:
         """Runs up to the first request; None: there is none."""
-        return self._step(lambda: next(self._steps))
+        return self._step(next, self._steps)
 
     def tell(self, told: Told) -> Update | None:
         """Runs on with what came of the last request, up to the next."""
-        error = told.error
-        if error is not None:
-            return self._step(lambda: self._steps.throw(error))
-        return self._step(lambda: self._steps.send(told.answer))
+        if told.error is not None:
+            return self._step(self._steps.throw, told.error)
+        return self._step(self._steps.send, told.answer)
 
     def leave(self) -> BaseException | None:
         """Leaves the guards of what has not started; gives the error that is left."""
         self._step(self._steps.close)
         return self.variables.run(self.onion.leave, None, self.error)
 
-    def _step(self, step: Callable[[], Update | None]) -> Update | None:
+    def _step(self, step: Callable[..., Update | None], *given: object) -> Update | None:
         try:
-            return self.variables.run(step)
+            return self.variables.run(step, *given)
         except StopIteration as end:
             self.through = bool(end.value)
         except BaseException as error:
