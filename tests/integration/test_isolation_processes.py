@@ -13,7 +13,7 @@ import pytest
 from packhorse import Packhorse
 from packhorse.testing import eventually
 from tests.integration import isolated_jobs as jobs
-from tests.integration.jobs import lasts
+from tests.integration.jobs import dies_at_most_once, lasts
 from tests.integration.processes import Stable, by_job, kill
 
 pytestmark = [pytest.mark.slow, pytest.mark.backend("sqlite")]
@@ -207,3 +207,21 @@ def test_a_second_signal_ends_isolated_jobs_and_gives_them_back(
     assert time.monotonic() - told < 4
     eventually(lambda: gone(pid))
     assert stable.app.queue().counts().ready == 1
+
+
+def test_what_is_quarantined_at_its_first_loss_has_the_evidence(
+    make_stable: Callable[[float], Stable],
+) -> None:
+    stable = make_stable(30.0)
+    handle = stable.app.dispatch(dies_at_most_once.bind(1))
+    supervisor = stable.worker("--processes", "1")
+    eventually(lambda: stable.app.failed.count() == 1, within=20)
+    (found,) = stable.app.failed.list()
+    assert found.id == handle.id
+    assert found.reason == "quarantined: started and never reported back once"
+    (failure,) = found.failures
+    assert failure.type == "packhorse.errors.JobCrashed"
+    assert "was ended by exit code 3; it had up to" in failure.message
+    assert "MB of memory, while it ran this job" in failure.message
+    assert "was ended by exit code 3" in stable.log(supervisor)
+    assert [run.number for run in stable.runs()] == [1]

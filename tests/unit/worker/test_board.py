@@ -22,10 +22,12 @@ def _board(lines: int) -> Board:
 def test_what_has_started_is_there_until_it_leaves() -> None:
     board = _board(lines=3)
     one, two = new_id(), new_id()
-    first, second = board.enter(one, 1.0), board.enter(two, 2.0, kill_at=9.0)
-    assert sorted(board.running()) == sorted([Running(one, 1.0, NEVER), Running(two, 2.0, 9.0)])
+    first, second = board.enter(one, 1.0), board.enter(two, 2.0, 9.0, alone=True)
+    assert sorted(board.running()) == sorted(
+        [Running(one, 1.0, NEVER), Running(two, 2.0, 9.0, alone=True)]
+    )
     board.leave(first)
-    assert board.running() == [Running(two, 2.0, 9.0)]
+    assert board.running() == [Running(two, 2.0, 9.0, alone=True)]
     board.is_over(second)
     assert board.running() == [Running(two, 2.0, NEVER)]
     board.leave(second)

@@ -16,6 +16,7 @@ from packhorse.worker.supervision import (
     exit_code,
     in_a_row,
     pause,
+    to_blame,
     why_kill,
 )
 
@@ -72,3 +73,14 @@ def test_the_worst_exit_code_counts() -> None:
     assert exit_code([0, 0]) == 0
     assert exit_code([0, 12, 1]) == 12
     assert exit_code([0, -9]) == 1
+
+
+def test_what_runs_alone_is_blamed_only_where_nothing_else_ran() -> None:
+    beside, alone, another = (
+        Running(new_id(), 1.0, 9.0),
+        Running(new_id(), 1.0, 9.0, alone=True),
+        Running(new_id(), 2.0, 9.0, alone=True),
+    )
+    assert to_blame([alone, beside, another]) == [beside.id]
+    assert to_blame([alone, another]) == [alone.id, another.id]
+    assert to_blame([]) == []

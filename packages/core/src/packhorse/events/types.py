@@ -257,7 +257,7 @@ class WorkerCrashed(WorkerEvent, frozen=True, kw_only=True):
     """Another process of this supervisor died (told in the thread that takes over from it).
 
     `worker` is its name, `code` its exit code (negative: the signal), `killed` why its supervisor
-    killed it, "" if that did not; `running` are the jobs that it was running.
+    killed it, "" if that did not; `running` are the jobs that count as lost with it.
     """
 
     code: int

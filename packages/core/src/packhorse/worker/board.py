@@ -12,14 +12,15 @@ from typing import NamedTuple
 from uuid import UUID
 
 _BEAT = struct.Struct("d")
-_LINE = struct.Struct("16sdd")  # in this order: without its last number a line is not there
+_LINE = struct.Struct("16sd?d")  # in this order: without its last number a line is not there
 _KILL_AT = struct.Struct("d")
 _EMPTY = bytes(_LINE.size)
 NEVER = float("inf")
 
 
 class Running(NamedTuple):
-    """A job that has started: since when, and when its process is to be killed if it still runs.
+    """A job that has started: since when, when its process is to be killed if it still runs, and whether
+    it runs `alone`, in a process of its own.
 
     While the line is written or wiped that moment may be 0.0, which says nothing.
     """
@@ -27,6 +28,7 @@ class Running(NamedTuple):
     id: UUID
     since: float
     kill_at: float
+    alone: bool = False
 
 
 class Board:
@@ -53,13 +55,15 @@ class Board:
         """The board behind an inherited descriptor."""
         return cls(mmap.mmap(descriptor, 0))
 
-    def enter(self, id: UUID, since: float, kill_at: float = NEVER) -> int | None:
+    def enter(
+        self, id: UUID, since: float, kill_at: float = NEVER, alone: bool = False
+    ) -> int | None:
         """Writes that a job has started, and gives its line; None if all are taken."""
         try:
             line = self._free.pop()
         except IndexError:
             return None
-        _LINE.pack_into(self._memory, _start(line), id.bytes, kill_at, since)
+        _LINE.pack_into(self._memory, _start(line), id.bytes, kill_at, alone, since)
         return line
 
     def is_over(self, line: int | None) -> None:
@@ -85,9 +89,9 @@ class Board:
     def running(self) -> list[Running]:
         """What has started, or had when the process died, and was not settled."""
         found = []
-        for id, kill_at, since in _LINE.iter_unpack(self._memory[_BEAT.size :]):
+        for id, kill_at, alone, since in _LINE.iter_unpack(self._memory[_BEAT.size :]):
             if since:
-                found.append(Running(UUID(bytes=id), since, kill_at))
+                found.append(Running(UUID(bytes=id), since, kill_at, alone))
         return found
 
     def close(self) -> None:

@@ -10,6 +10,7 @@ from contextlib import suppress
 import msgspec
 
 from packhorse.worker.board import Board
+from packhorse.worker.reaper import Remains, reap
 from packhorse.worker.supervised import Farewell, Link, Ready, Said, TakenOver, Told
 from packhorse.worker.supervision import MARGIN, Ended
 
@@ -32,6 +33,7 @@ class Child:
         self.end_by = float("inf")
         self.killed = ""
         self._reason: str | None = None
+        self._dead: Remains | None = None
         self._started = time.monotonic()
         self._unheard = self._untold = b""
         self.board, board = Board.make(lines)
@@ -93,15 +95,21 @@ class Child:
                 self.end_by = min(self.end_by, time.monotonic() + MARGIN)
 
     def send(self, number: signal.Signals) -> None:
-        self._popen.send_signal(number)
+        if self._remains() is None:
+            os.kill(self._popen.pid, number)
 
     def ended(self) -> Ended | None:
         """How it ended, None if it lives."""
-        code = self._popen.poll()
-        if code is None:
+        remains = self._remains()
+        if remains is None:
             return None
         self.hear()
-        return Ended(code, self._reason, time.monotonic() - self._started)
+        age = time.monotonic() - self._started
+        return Ended(remains.code, self._reason, age, remains.memory)
+
+    def _remains(self) -> Remains | None:
+        self._dead = self._dead or reap(self._popen, wait=False)
+        return self._dead
 
     def close(self) -> None:
         self.board.close()

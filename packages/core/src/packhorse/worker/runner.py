@@ -59,11 +59,18 @@ class Runner:
             execution.started = now = time.monotonic()
             self._hand.start(execution)
             if self._board is not None:
-                kill_at = now + execution.policy.timeout + 2 * self._grace
-                if not execution.policy.timeout or execution.isolated:
-                    kill_at = NEVER
-                execution.line = self._board.enter(execution.delivery.message.id, now, kill_at)
+                self._enter(self._board, execution, now)
         return verdict
+
+    def _enter(self, board: Board, execution: Execution, now: float) -> None:
+        policy, id = execution.policy, execution.delivery.message.id
+        if (
+            execution.isolated
+        ):  # its own process is killed; whoever may never be lost is always blamed
+            execution.line = board.enter(id, now, NEVER, alone=policy.max_losses > 0)
+        else:
+            kill_at = now + policy.timeout + 2 * self._grace if policy.timeout else NEVER
+            execution.line = board.enter(id, now, kill_at)
 
     def _end(self, execution: Execution, ending: Ending) -> Verdict:
         """What follows from how the handler ended."""

@@ -18,12 +18,14 @@ BEAT = 1.0
 
 class Died(Struct, frozen=True, tag=True):
     """Another process has died: its name, its exit code (negative: the signal), why it was killed if
-    it was, and which jobs it had started and not settled."""
+    it was, which jobs it had started and not settled, as far as they may have to do with it, and the
+    most memory that it had, in bytes."""
 
     name: str
     code: int
     killed: str
     running: Sequence[UUID]
+    memory: int = 0
 
 
 class Hurry(Struct, frozen=True, tag=True):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from typing import Literal
+from uuid import UUID
 
 from msgspec import Struct
 
@@ -25,11 +26,13 @@ USAGE = 2
 
 
 class Ended(Struct, frozen=True):
-    """How a process ended: its exit code (negative: the signal), what it said of it, how long it lived."""
+    """How a process ended: its exit code (negative: the signal), what it said of it, how long it lived,
+    and the most memory that it had, in bytes."""
 
     code: int
     reason: str | None
     age: float
+    memory: int = 0
 
 
 Next = Literal["replace", "replace later", "leave", "give up"]
@@ -64,6 +67,13 @@ def why_kill(running: Sequence[Running], last_beat: float, now: float) -> str | 
     if running and last_beat and now - last_beat >= BEAT_PATIENCE:
         return f"it has given no sign of life for {BEAT_PATIENCE:g} s"
     return None
+
+
+def to_blame(running: Sequence[Running]) -> list[UUID]:
+    """Which jobs may have taken their worker process down: what ran there, and what ran in a process of
+    its own only if nothing else did."""
+    suspects = [one for one in running if not one.alone] or running
+    return [one.id for one in suspects]
 
 
 def exit_code(codes: Sequence[int]) -> int:

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from packhorse.worker.child import Child
+from packhorse.worker.reaper import Remains, told
 from packhorse.worker.supervised import Died, Hurry
 from packhorse.worker.supervision import (
     BEAT_PATIENCE,
@@ -25,6 +26,7 @@ from packhorse.worker.supervision import (
     exit_code,
     in_a_row,
     pause,
+    to_blame,
     why_kill,
 )
 
@@ -169,12 +171,12 @@ class Supervisor:
         self._alive.remove(one)
         if one.ear in self._selector.get_map():
             self._selector.unregister(one.ear)
-        started = [job.id for job in one.board.running()]
+        started = to_blame(one.board.running())
         one.close()
         follows = after_end(ended)
         stopped = self._told and ended.code == -signal.SIGTERM  # before it could handle the signal
         if follows == "replace later" and not stopped:
-            died = Died(one.name, ended.code, one.killed, started)
+            died = Died(one.name, ended.code, one.killed, started, ended.memory)
             self._dead[one.name] = (died, None)
             self._log_crash(died)
         if self._told or follows == "leave":
@@ -204,23 +206,13 @@ class Supervisor:
                 one.send(signal.SIGKILL)
 
     def _log_crash(self, died: Died) -> None:
-        how = f"exit code {died.code}"
-        if died.code < 0:
-            how = f"signal {_signal_name(-died.code)}"
         _log.error(
-            "worker %s ended unexpectedly (%s) with %d started jobs%s",
+            "worker %s was %s, with %d started jobs%s",
             died.name,
-            how,
+            told(Remains(died.code, died.memory)),
             len(died.running),
             "" if self._told else "; it is replaced",
         )
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:  # a real-time signal
-        return str(number)
 
 
 def _only_wake(number: int, frame: object) -> None:

@@ -17,7 +17,6 @@ from msgspec import Struct
 
 from packhorse import events
 from packhorse.current import choose
-from packhorse.driver.abilities import Rescues
 from packhorse.errors import ConfigError, ConnectionLost
 from packhorse.options import NOTHING, OptionSet
 from packhorse.worker.memory import resident
@@ -31,6 +30,7 @@ from packhorse.worker.plan import (
     stop_reason,
     trouble_pause,
 )
+from packhorse.worker.rescuing import take_over
 
 if TYPE_CHECKING:
     from packhorse.app import Packhorse
@@ -276,31 +276,7 @@ class Worker:
                     _log.exception("service %s did not stop as it should", name)
 
     def _take_over(self, died: "Died") -> None:
-        """Gives back what a dead process held; only what it was running counts as lost."""
-        driver: object = self._connection.driver
-        failures = 0
-        while isinstance(driver, Rescues):
-            try:
-                driver.rescue(died.name, blamed=set(died.running))
-                break
-            except ConnectionLost as error:
-                if self._told:
-                    break
-                failures += 1
-                pause = trouble_pause(failures, random.random())
-                self.troubled(error, pause)
-                time.sleep(pause)
-        if self._app.bus.hears(events.WorkerCrashed):
-            self._app.bus.emit(
-                events.WorkerCrashed(
-                    worker=died.name,
-                    connection=self._connection.name,
-                    queues=self.queues,
-                    code=died.code,
-                    killed=died.killed,
-                    running=tuple(died.running),
-                )
-            )
+        take_over(self._app, self._connection, self.queues, died, lambda: self._told, self.troubled)
 
     def _tell(self, event: type[events.WorkerEvent], **facts: object) -> None:
         if self._app.bus.hears(event):

@@ -13,6 +13,7 @@ from packhorse.worker.failure import TRACEBACK, text_of
 from packhorse.worker.isolated.errors import rebuilt
 from packhorse.worker.isolated.frames import Ended, Wish
 from packhorse.worker.isolated.process import Process
+from packhorse.worker.reaper import told
 
 LINES, LENGTH = 8, 700
 """How many of the last lines, and of their characters, are part of an error's text."""
@@ -66,10 +67,7 @@ def crashed(execution: Execution, process: Process) -> Ending:
             execution, JobCrashed(f"job {job}: it used more than its {isolate.cpu} s of CPU")
         )
     words = process.last_words()
-    error = JobCrashed(
-        f"job {job}: its process {process.pid} was ended by {_how(died.code)}; it had up to "
-        f"{died.memory / 1024 / 1024:.0f} MB of memory{_last(words)}"
-    )
+    error = JobCrashed(f"job {job}: its process {process.pid} was {told(died)}{_last(words)}")
     setattr(error, TRACEBACK, words)
     return _out(execution, error, crashed=True)
 
@@ -96,15 +94,6 @@ def _wish(wish: Wish) -> asked.Wish:
     if wish.kind == "delete":
         return asked.Delete(wish.why)
     return asked.Fail(wish.why, None if wish.error is None else rebuilt(wish.error))
-
-
-def _how(code: int) -> str:
-    if code >= 0:
-        return f"exit code {code}"
-    try:
-        return f"{signal.Signals(-code).name} ({signal.strsignal(-code)})"
-    except ValueError:
-        return f"signal {-code}"
 
 
 def _last(words: str) -> str:

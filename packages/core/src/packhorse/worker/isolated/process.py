@@ -14,10 +14,9 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from msgspec import Struct
-
 import packhorse
 from packhorse.worker.isolated.frames import Answer, Birth, Order, cut, read_answer, write
+from packhorse.worker.reaper import Remains, reap
 
 TAIL = 4096
 """Bytes of its output that are kept as its last words."""
@@ -26,13 +25,6 @@ PATIENCE = 10.0
 REST = 64
 """Reads of what a dead process has left: what it has started may write on."""
 _ROOT = str(Path(packhorse.__file__).parents[1])
-
-
-class Died(Struct, frozen=True):
-    """How a process ended: its exit code (negative: the signal), the most memory that it had, in bytes."""
-
-    code: int
-    memory: int
 
 
 class Process:
@@ -74,7 +66,7 @@ class Process:
         self._closed = False
         self.jobs = 0
         self.idle_since = 0.0
-        self.died: Died | None = None
+        self.died: Remains | None = None
         self.tell(birth)
 
     @property
@@ -109,7 +101,7 @@ class Process:
                 else:
                     self._copy(descriptor)
             frame = cut(self._arrived)
-            if frame is None and (gone or self._reap(os.WNOHANG)):
+            if frame is None and (gone or self._is_over()):
                 self._end()
                 frame = cut(self._arrived)
         return None if frame is None else read_answer(frame)
@@ -131,7 +123,7 @@ class Process:
 
     def is_alive(self) -> bool:
         """Whether it could take a job."""
-        if self.died is None and self._reap(os.WNOHANG):
+        if self._is_over():
             self._end()
         return self.died is None
 
@@ -164,20 +156,10 @@ class Process:
             os.write(self._copies[descriptor], data)
         return True
 
-    def _reap(self, options: int) -> bool:
-        if self.died is not None:
-            return True
-        try:
-            pid, status, usage = os.wait4(self.pid, options)
-        except ChildProcessError:  # somebody else in this program has waited for it
-            self.died = Died(-signal.SIGKILL, 0)
-            return True
-        if not pid:
-            return False
-        self._popen.returncode = code = os.waitstatus_to_exitcode(status)
-        scale = 1 if sys.platform == "darwin" else 1024
-        self.died = Died(code, usage.ru_maxrss * scale)
-        return True
+    def _is_over(self) -> bool:
+        if self.died is None:
+            self.died = reap(self._popen, wait=False)
+        return self.died is not None
 
     def _end(self) -> None:
         """Waits for what has closed its pipe or died, and gives back what it took."""
@@ -185,7 +167,7 @@ class Process:
             return
         self._closed = True
         end = time.monotonic() + 1.0
-        while not self._reap(os.WNOHANG):
+        while not self._is_over():
             if time.monotonic() >= end:  # it lives on without a way to answer
                 self.kill()
             time.sleep(0.001)

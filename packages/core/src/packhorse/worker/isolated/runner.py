@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from packhorse.errors import JobCrashed, JobDefinitionError
 from packhorse.options import Isolation
+from packhorse.worker import evidence
 from packhorse.worker.attempt import Ending, Verdict
 from packhorse.worker.board import NEVER, Board
 from packhorse.worker.execution import Execution, Site
@@ -94,7 +95,7 @@ class IsolatedRunner(Pool):
         execution.isolated = True
         verdict = self._begin(execution, None)
         if verdict is not None:
-            return verdict
+            return evidence.add(execution, verdict)
         place = place_of(execution.definition)
         if isinstance(place, str):
             job = execution.envelope.job
