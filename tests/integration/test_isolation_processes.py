@@ -152,8 +152,8 @@ def test_killing_a_process_with_a_full_prefetch_quarantines_nobody(
     assert stable.app.failed.count() == 0
     runs = by_job(stable.runs())
     assert set(runs) == set(range(1500))
-    again = [one for several in runs.values() for one in several if one.deliveries > 1]
-    assert len(again) <= 4 * 4  # those that ran when their process died
+    again = {number for number, several in runs.items() if several[-1].deliveries > 1}
+    assert len(again) <= 100  # what had started and was not settled when its process died
 
 
 SCRIPT = """

@@ -29,7 +29,7 @@ def test_what_has_started_is_there_until_it_leaves() -> None:
     board.leave(first)
     assert board.running() == [Running(two, 2.0, 9.0, alone=True)]
     board.is_over(second)
-    assert board.running() == [Running(two, 2.0, NEVER)]
+    assert board.running() == [Running(two, 2.0, NEVER, alone=True)]
     board.leave(second)
     assert board.running() == []
     board.close()
