@@ -31,7 +31,8 @@ class QueuedJob(Struct, frozen=True):
 
     `at` is when it was dispatched, `moment` when it falls due or its lease ends, both in seconds
     since 1970. `job` is "" and `arguments` None where the message cannot be read here. Of a `sealed`
-    job neither arguments nor tags are shown, though they could be opened.
+    job neither arguments nor tags are shown, though they could be opened. `chain` is the chain whose
+    link it is, at that `place` from 0, and `batch` the batch that it belongs to.
     """
 
     id: UUID
@@ -48,6 +49,9 @@ class QueuedJob(Struct, frozen=True):
     tags: tuple[str, ...]
     arguments: str | None
     sealed: bool
+    chain: UUID | None = None
+    place: int | None = None
+    batch: UUID | None = None
 
 
 class Queue:
@@ -173,6 +177,7 @@ def view(listed: Listed, connection: "Connection") -> QueuedJob:
     tags: tuple[str, ...] = ()
     text: str | None = None
     sealed = False
+    chain, batch = None, None
     try:
         envelope = open_envelope(message.body)
         job, at, failed = envelope.job, envelope.at, envelope.failed
@@ -180,6 +185,7 @@ def view(listed: Listed, connection: "Connection") -> QueuedJob:
         sealed = is_sealed(envelope, codecs)
         if not sealed:
             body = open_body(envelope, codecs, Body)
+            chain, batch = body.chain, body.batch
             tags, text = body.tags, arguments(body).decode()
     except (PackhorseError, UnicodeDecodeError):
         pass  # shown without what cannot be read
@@ -198,4 +204,7 @@ def view(listed: Listed, connection: "Connection") -> QueuedJob:
         tags,
         text,
         sealed,
+        None if chain is None else chain.id,
+        None if chain is None else chain.place,
+        None if batch is None else batch.id,
     )

@@ -46,6 +46,8 @@ def show(setup: Setup, id: UUID, as_json: bool) -> int:
         ("deliveries", str(one.deliveries)),
         ("worker", one.worker or ""),
         ("tags", ", ".join(one.tags)),
+        ("chain", "" if one.chain is None else f"{one.chain}, link {(one.place or 0) + 1}"),
+        ("batch", "" if one.batch is None else str(one.batch)),
         ("arguments", arguments_text(one)),
     ]
     for name, text in lines:

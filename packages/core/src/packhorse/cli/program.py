@@ -27,6 +27,7 @@ COMMANDS = {
     "queues": "Show all queues.",
     "queue": "Look into one queue, clear, pause or resume it.",
     "job": "Look up or cancel one job.",
+    "batches": "Look at batches, retry, cancel or forget them.",
     "failed": "Look at failed jobs, retry or remove them.",
     "plugins": "List what is installed.",
     "doctor": "Check settings, connections and plugins.",

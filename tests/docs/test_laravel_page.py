@@ -1,0 +1,25 @@
+"""`docs/laravel.md` has a line for each row, and each test that it names exists."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "laravel.md").read_text()
+LINES = re.findall(r"^\| ([A-Z]\d+) \|(.*)\|$", PAGE, re.MULTILINE)
+ROWS = {"C": 12, "D": 12, "E": 13, "F": 9, "H": 14}
+
+
+def test_each_row_has_a_line() -> None:
+    wanted = [f"{table}{number}" for table, last in ROWS.items() for number in range(1, last + 1)]
+    assert [row for row, _ in LINES if not row.startswith("W")] == wanted
+
+
+@pytest.mark.parametrize(("row", "line"), LINES, ids=[row for row, _ in LINES])
+def test_the_tests_of_a_row_exist(row: str, line: str) -> None:
+    named = re.findall(r"`(test_\w+)` in ([\w/.]+)", line)
+    for test, file in named:
+        assert f"def {test}(" in (ROOT / "tests" / file).read_text()
+    *_, otherwise = line.rstrip().rsplit("|", 1)
+    assert named or otherwise.strip(), f"{row} has no test, and nothing says why"
