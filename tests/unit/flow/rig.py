@@ -22,7 +22,7 @@ from packhorse.driver.url import Url
 from packhorse.errors import ConnectionLost
 from packhorse.flow.sweep import Sweep
 from packhorse.options import NOTHING
-from packhorse.store.contract import Store
+from packhorse.store.contract import Answers, Group, Put, Store, Value
 from packhorse.store.memory import MemoryStore
 from packhorse.testing import ForwardingConsumer, ForwardingDriver, ManualClock
 from packhorse.worker import fetcher, settler
@@ -48,6 +48,8 @@ class Rig:
         self.clock = ManualClock(monotonic=time.monotonic())
         self.fates = Fates()
         self.ran: set[bytes] = set()
+        self.settling: dict[UUID, bytes] = {}
+        self._counted: set[bytes] = set()
         self.effects: Counter[UUID] = Counter()
         self._modules: list[Any] = [fetcher, settler]
         moving = SimpleNamespace(monotonic=self.clock.monotonic, time=self.clock.wall)
@@ -61,7 +63,7 @@ class Rig:
         watched = Watched(driver)
         watched.rig = self
         connection._driver = fated(watched, self.fates)
-        connection._store = FatedStore(store, self.fates)
+        connection._store = FatedStore(WatchedStore(store, self), self.fates)
         self._workers = 0
 
     def close(self) -> None:
@@ -69,6 +71,12 @@ class Rig:
         self.app.__exit__()
         for module in self._modules:
             module.time = time
+
+    def takes_effect(self, id: UUID, token: bytes) -> None:
+        """A run does what it was for, however often that is told."""
+        if token not in self._counted:
+            self._counted.add(token)
+            self.effects[id] += 1
 
     def worker(self) -> "SlowWorker":
         self._workers += 1
@@ -108,6 +116,29 @@ class Watched(ForwardingDriver):
         return consumer
 
 
+class WatchedStore(Store):
+    """Counts the runs whose messages are marked as done before the broker is told."""
+
+    def __init__(self, store: Store, rig: Rig) -> None:
+        self._store = store
+        self._rig = rig
+
+    def read(self, keys: Sequence[str]) -> list[Value | None]:
+        return self._store.read(keys)
+
+    def apply(self, groups: Sequence[Group]) -> list[Answers | None]:
+        answers = self._store.apply(groups)
+        for action in (one for group in groups for one in group.actions):
+            if isinstance(action, Put) and action.value == b"done":
+                id = UUID(action.key.removeprefix("taken:"))
+                if (token := self._rig.settling[id]) in self._rig.ran:
+                    self._rig.takes_effect(id, token)
+        return answers
+
+    def close(self) -> None:
+        self._store.close()
+
+
 class WatchedConsumer(ForwardingConsumer):
     rig: Rig
 
@@ -116,8 +147,7 @@ class WatchedConsumer(ForwardingConsumer):
         for outcome, answer in zip(outcomes, answers, strict=True):
             delivery = outcome.delivery
             if answer == "applied" and isinstance(outcome, Done) and delivery.token in self.rig.ran:
-                self.rig.ran.discard(delivery.token)  # telling it again has no other effect
-                self.rig.effects[delivery.message.id] += 1
+                self.rig.takes_effect(delivery.message.id, delivery.token)
         return answers
 
 
@@ -196,6 +226,8 @@ class SlowWorker:
         group, self.closed[:] = list(self.closed), []
         if not group:
             return False
+        deliveries = [each.outcome.delivery for each in group if each.execution is not None]
+        self.rig.settling = {one.message.id: one.token for one in deliveries}
         self.rig.fates.decide(calls, fate)
         try:
             self._settler._settle(group)

@@ -1,7 +1,8 @@
 """What is sent under an id that is to stay known, on a broker that knows none: each copy has a mark.
 
 The first copy that a worker starts puts its mark into the connection's store, for as long as the id
-is to stay known; copies with another mark are settled without running.
+is to stay known; copies with another mark are settled without running. When it is done the word "done"
+takes the mark's place, and no copy runs any more.
 """
 
 import secrets
@@ -39,6 +40,11 @@ def taken_up(id: UUID, mark: str, seconds: float) -> list[Group]:
         Group([Put(key, value, seconds)], [Absent(key)], partition=str(id)),
         Group([Expire(key, seconds)], [Equals(key, value)], partition=str(id)),
     ]
+
+
+def done_with(id: UUID, seconds: float) -> Group:
+    """What is written last of all when one is done: the broker may have doubled this very copy."""
+    return Group([Put(f"taken:{id}", b"done", seconds)], partition=str(id))
 
 
 def _marked(connection: "Connection", message: Message) -> Message:

@@ -82,8 +82,13 @@ class Tally:
         by: dict[UUID, list[bytes]] = {}
         for one in members:
             by.setdefault(one.id, []).append(one.member)
-        known = {id: some for id, some in by.items() if self.plan(id) is not None}
-        self.store.apply([each for id, some in known.items() for each in ledger.reopened(id, some)])
+        groups = []
+        for id, some in by.items():
+            plan = self.plan(id)
+            if plan is not None:
+                self.tell_failure(id, plan)  # nobody will know of it when its cause is gone
+                groups += ledger.reopened(id, some)
+        self.store.apply(groups)
 
     def cancel(self, id: UUID) -> bool:
         """Keeps pending members from running; False if the batch is over or cancelled already."""

@@ -76,8 +76,8 @@ class Courier:
         """What must be in a store before the broker forgets the messages: it raises as `before` does."""
         counted = [one.counted for one in brought if one.counted is not None]
         if self._lists is None:
-            self._write(pair for one in brought for pair in one.after)
             self._count(counted)
+            self._write(pair for one in brought for pair in one.after)
         elif counted:
             self._note(counted)
 

@@ -16,6 +16,8 @@ from packhorse.driver.message import Delivery, Message
 from packhorse.errors import PackhorseError
 from packhorse.flow.chains import ChainState, ended, length_of, started, used
 from packhorse.flow.ledger import How, spread
+from packhorse.flow.link import KNOWN
+from packhorse.flow.mark import done_with
 from packhorse.flow.rest import RestOfChain
 from packhorse.flow.step import callbacks, next_link, unfolded
 from packhorse.store.contract import Group
@@ -67,6 +69,10 @@ def consequences(execution: "Execution", verdict: Verdict) -> Consequences | Non
     Raises what stands in the way of the next link: `PayloadTooLarge`, `ConfigError`, `PluginError`.
     """
     brought = _of_flow(execution, verdict)
+    if execution.body is not None and execution.body.mark and isinstance(verdict, Finish):
+        last = (execution.site.connection.name, done_with(execution.delivery.message.id, KNOWN))
+        brought = brought or Consequences()
+        brought = msgspec.structs.replace(brought, after=(*brought.after, last))
     if execution.body is None:
         return _orphan(execution.site.connection, execution.delivery)
     if execution.claimed is None:
