@@ -49,7 +49,7 @@ class RateLimited:
             yield None
             return
         name = scope("rate", ctx, self._by, self._shared)
-        keys = tuple([name + ending for ending in self._endings])
+        keys = tuple(map(name.__add__, self._endings))
         now = int(ctx.now() * SECOND)
         wait = yield Update(keys, partial(self._take, keys, now), self._store)
         assert isinstance(wait, int)
