@@ -13,7 +13,17 @@ from rich.table import Table
 
 from benchmarks.measure import Row, machine
 
-ALL = ("drain", "dispatch", "backlog", "latency", "startup", "processes", "flow", "workflows")
+ALL = (
+    "drain",
+    "dispatch",
+    "backlog",
+    "latency",
+    "startup",
+    "processes",
+    "flow",
+    "workflows",
+    "isolation",
+)
 RESULTS = Path(__file__).parent / "results" / "latest.json"
 
 
