@@ -46,22 +46,25 @@ class Stable:
         """Starts `packhorse work` with the jobs of these tests: a worker alone, but for `--processes`."""
         number = len(self.workers)
         with (self.folder / f"worker-{number}.log").open("wb") as log:
-            command = [sys.executable, "-m", "packhorse", "--config", str(self.config), "work"]
-            if "--processes" not in options:
-                command += ["--processes", "0"]
             process = subprocess.Popen(
-                [*command, "--import", "tests.integration.jobs", *options],
+                self.command(*options),
                 cwd=ROOT,
-                env={
-                    **os.environ,
-                    DIARY: str(self.diary),
-                    "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path]),
-                },
+                env=self.environment(),
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
         self.workers.append(process)
         return process
+
+    def command(self, *options: str) -> list[str]:
+        command = [sys.executable, "-m", "packhorse", "--config", str(self.config), "work"]
+        if "--processes" not in options:
+            command += ["--processes", "0"]
+        return [*command, "--import", "tests.integration.jobs", *options]
+
+    def environment(self) -> dict[str, str]:
+        path = os.pathsep.join([str(ROOT), *sys.path])
+        return {**os.environ, DIARY: str(self.diary), "PYTHONPATH": path}
 
     def log(self, process: subprocess.Popen[bytes]) -> str:
         """What a worker printed."""
