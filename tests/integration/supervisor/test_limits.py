@@ -55,7 +55,7 @@ def test_a_process_that_keeps_dying_is_replaced_more_and_more_slowly(team: Team)
     assert moments[1] - moments[0] < 1.5  # at once
     assert moments[3] - moments[0] > 1.5  # half a second, and a whole one
     team.workers[0].terminate()
-    assert team.workers[0].wait(timeout=5) == 0
+    assert team.workers[0].wait(timeout=5) in (0, 7)  # in a pause, or during a start
 
 
 def test_it_needs_little_memory(team: Team) -> None:
