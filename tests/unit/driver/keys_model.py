@@ -1,6 +1,6 @@
 """What a broker with unique keys and groups must do: one list of messages, looked through each time."""
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from uuid import UUID
 
 from msgspec import Struct
@@ -10,7 +10,9 @@ from packhorse.driver.memory import MemoryDriver
 from packhorse.driver.message import Counts, Delivery, Message, Sent, State, Unique
 from packhorse.driver.outcome import Dead, Done, Outcome, Retry, Return
 from packhorse.testing import ManualClock
-from packhorse_sql.driver import SqlDriver
+
+if TYPE_CHECKING:
+    from packhorse_sql.driver import SqlDriver
 
 LEASE = 30.0
 
@@ -173,7 +175,7 @@ def place(one: Modelled) -> tuple[str, str | None]:
 class Pair:
     """A driver and its model, which get the same steps and must agree after each."""
 
-    def __init__(self, driver: MemoryDriver | SqlDriver, clock: ManualClock, number: int) -> None:
+    def __init__(self, driver: "MemoryDriver | SqlDriver", clock: ManualClock, number: int) -> None:
         self.driver, self.clock, self.model = driver, clock, Model()
         self.worker = f"worker-{number}"
         self.consumer = driver.consumer(self.worker)

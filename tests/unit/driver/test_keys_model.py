@@ -1,20 +1,20 @@
-"""Unique keys and groups, on memory and on SQLite, against a model too simple to be wrong."""
+"""Unique keys and groups on memory, against a model too simple to be wrong."""
 
-from collections.abc import Iterator
 from itertools import count
+from typing import TYPE_CHECKING
 from uuid import UUID
 
-import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from packhorse.driver.memory import MemoryDriver
 from packhorse.driver.message import Message, Unique
 from packhorse.testing import ManualClock
-from packhorse_sql.driver import SqlDriver
 from tests.unit.driver.keys_model import LEASE, Pair
 from tests.unit.driver.opening import memory
-from tests.unit.sql.opening import open_driver
+
+if TYPE_CHECKING:
+    from packhorse_sql.driver import SqlDriver
 
 CLOCK = ManualClock()
 NUMBERS = count(1)
@@ -65,7 +65,7 @@ STEPS = st.one_of(
 )
 
 
-def agree(driver: MemoryDriver | SqlDriver, steps: list[tuple[str, object]]) -> None:
+def agree(driver: "MemoryDriver | SqlDriver", steps: list[tuple[str, object]]) -> None:
     """Takes the steps on queues of their own."""
     pair = Pair(driver, CLOCK, next(NUMBERS))
     for verb, value in steps:
@@ -88,21 +88,3 @@ RETRIED_AND_MOVED: list[tuple[str, object]] = [
 @given(steps=st.lists(STEPS, max_size=40))
 def test_memory_does_what_the_model_says(steps: list[tuple[str, object]]) -> None:
     agree(memory(clock=CLOCK, lease=LEASE), steps)
-
-
-@pytest.fixture(scope="module")
-def sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqlDriver]:
-    """One for all examples: each has queues of its own."""
-    path = tmp_path_factory.mktemp("model") / "jobs.db"
-    driver = open_driver(path, clock=CLOCK, lease=LEASE, synchronous="off")
-    yield driver
-    driver.close()
-
-
-@pytest.mark.backend("sqlite")
-@settings(max_examples=40)
-@given(steps=st.lists(STEPS, max_size=40))
-def test_sqlite_does_what_the_model_says(
-    sqlite: SqlDriver, steps: list[tuple[str, object]]
-) -> None:
-    agree(sqlite, steps)
