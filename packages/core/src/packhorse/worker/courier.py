@@ -50,7 +50,8 @@ class Courier:
 
     def early(self, brings: Consequences) -> bool:
         """Whether anything is sent, written or counted before the broker is told."""
-        return bool(brings.ahead or brings.before or (self._lists is None and brings.counted))
+        later = brings.counted or brings.after
+        return bool(brings.ahead or brings.before or (self._lists is None and later))
 
     def before(self, brought: Mapping[bytes, Consequences]) -> dict[bytes, Consequences | str]:
         """What comes before the broker is told.
