@@ -281,6 +281,7 @@ def locked(number: int) -> None:
 @pytest.mark.slow
 def test_d4_a_crash_frees_a_lock_within_the_lease(url: str, make_app: MakeApp) -> None:
     app = make_app(lease=1.0)
+    app.connection().driver.local = True  # so that it runs here again, and notes what it does
     done = subprocess.run(
         [sys.executable, "-c", DIES, url], env=dict(os.environ), capture_output=True, timeout=60
     )
