@@ -6,10 +6,8 @@ from collections import deque
 from collections.abc import Callable
 
 from packhorse.worker.attempt import Bury
-from packhorse.worker.board import Board
 from packhorse.worker.execution import Execution
-from packhorse.worker.hand import Hand
-from packhorse.worker.runner import Finished, Runner
+from packhorse.worker.runner import Runner, Terms
 
 
 class LoopRunner(Runner):
@@ -19,16 +17,8 @@ class LoopRunner(Runner):
     that call runs in a helper thread, because `failed` is ordinary code and may block.
     """
 
-    def __init__(
-        self,
-        hand: Hand,
-        concurrency: int,
-        rest: float,
-        finished: Finished,
-        board: Board | None = None,
-        grace: float = 0.0,
-    ) -> None:
-        super().__init__(hand, concurrency, rest, finished, board, grace)
+    def __init__(self, terms: Terms) -> None:
+        super().__init__(terms)
         self._ready: deque[Execution] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -65,7 +55,7 @@ class LoopRunner(Runner):
     def _fill(self) -> None:
         while self._ready and len(self._tasks) < self._concurrency:
             execution = self._ready.popleft()
-            if self._hand.claim(execution):
+            if self._claim(execution):
                 variables = self._variables(execution)
                 task = asyncio.Task(self._run(execution), loop=self._loop, context=variables)
                 self._tasks.add(task)

@@ -23,6 +23,7 @@ from packhorse.worker.loop_runner import LoopRunner
 from packhorse.worker.plan import Limits
 from packhorse.worker.policy import Policies
 from packhorse.worker.relay import Relay
+from packhorse.worker.runner import Terms
 from packhorse.worker.settler import Settler
 from packhorse.worker.sweeper import Sweeper
 from packhorse.worker.telling import tell_lost
@@ -83,10 +84,10 @@ class Parts:
         self.holder = Holder(self.hand, connection.settings.lease, troubled)
         self.relay = Relay(connection, self.hand, self.keeper.hurry, troubled)
         self._grace = grace
-        runner = (self.hand, concurrency, rest, self._finished, board, grace)
-        self.threads = ThreadRunner(*runner)
-        self.loop = LoopRunner(*runner)
-        self.isolated = IsolatedRunner(*runner, site=self.site, imports=imports)
+        terms = Terms(self.hand, concurrency, rest, self._finished, board, grace)
+        self.threads = ThreadRunner(terms)
+        self.loop = LoopRunner(terms)
+        self.isolated = IsolatedRunner(terms, self.site, imports)
         self.fetcher = Fetcher(
             self.site,
             self.consumer,

@@ -8,10 +8,8 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from packhorse.worker.attempt import Verdict
-from packhorse.worker.board import Board
 from packhorse.worker.execution import Execution
-from packhorse.worker.hand import Hand
-from packhorse.worker.runner import Finished, Runner
+from packhorse.worker.runner import Runner, Terms
 
 
 class Pool(Runner):
@@ -24,16 +22,8 @@ class Pool(Runner):
     PATIENCE: ClassVar[float | None] = None
     CALLED: ClassVar[str] = "packhorse-run"
 
-    def __init__(
-        self,
-        hand: Hand,
-        concurrency: int,
-        rest: float,
-        finished: Finished,
-        board: Board | None = None,
-        grace: float = 0.0,
-    ) -> None:
-        super().__init__(hand, concurrency, rest, finished, board, grace)
+    def __init__(self, terms: Terms) -> None:
+        super().__init__(terms)
         self._ready: queue.SimpleQueue[Execution | None] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
 
@@ -69,7 +59,7 @@ class Pool(Runner):
                 continue
             if execution is None:
                 return
-            if not self._hand.claim(execution):
+            if not self._claim(execution):
                 continue
             try:
                 verdict = run(execution)

@@ -4,6 +4,8 @@ import contextvars
 import time
 from collections.abc import Callable
 
+from msgspec import Struct
+
 from packhorse.worker.attempt import Ending, Verdict
 from packhorse.worker.board import NEVER, Board
 from packhorse.worker.execution import Execution
@@ -14,32 +16,45 @@ Finished = Callable[[Execution, Verdict], None]
 """What a runner tells about an execution that is over."""
 
 
-class Runner:
-    """Runs up to `concurrency` executions at once, and rests `rest` seconds after each.
+class Terms(Struct, frozen=True):
+    """On which terms a runner works: up to `concurrency` executions at once, `rest` seconds after each.
 
-    Each job runs in a copy of the context in which the runner was made, or the one in which its guards
-    ran: the worker's app is current there, and what one job sets is not seen by the next. On a
-    `board`, what has started is written for the supervisor, which kills the process if a job runs on
-    long after its time-out: `grace` seconds are for the process to end by itself, and as many for what
-    else it runs.
+    `finished` is told of those that are over. On a `board`, what has started is written for the
+    supervisor, which kills the process if a job runs on long after its time-out: `grace` seconds are
+    for the process to end by itself, and as many for what else it runs.
     """
 
-    def __init__(
-        self,
-        hand: Hand,
-        concurrency: int,
-        rest: float,
-        finished: Finished,
-        board: Board | None = None,
-        grace: float = 0.0,
-    ) -> None:
-        self._hand = hand
-        self._board = board
-        self._grace = grace
-        self._concurrency = concurrency
-        self._rest = rest
-        self._finished = finished
+    hand: Hand
+    concurrency: int
+    rest: float
+    finished: Finished
+    board: Board | None = None
+    grace: float = 0.0
+
+
+class Runner:
+    """Runs executions that are in hand.
+
+    Each job runs in a copy of the context in which the runner was made, or the one in which its guards
+    ran: the worker's app is current there, and what one job sets is not seen by the next.
+    """
+
+    def __init__(self, terms: Terms) -> None:
+        self._hand = terms.hand
+        self._board = terms.board
+        self._grace = terms.grace
+        self._concurrency = terms.concurrency
+        self._rest = terms.rest
+        self._finished = terms.finished
         self._context = contextvars.copy_context()
+
+    def _claim(self, execution: Execution) -> bool:
+        """Whether an execution is to run here.
+
+        What waited until its lease had ended may be run by somebody else: it stays in the hand, for the
+        keeper to return.
+        """
+        return time.monotonic() < execution.deadline and self._hand.claim(execution)
 
     def _variables(self, execution: Execution) -> contextvars.Context:
         passage = execution.passage

@@ -10,16 +10,15 @@ from packhorse.errors import JobCrashed, JobDefinitionError
 from packhorse.options import Isolation
 from packhorse.worker import evidence
 from packhorse.worker.attempt import Ending, Verdict
-from packhorse.worker.board import NEVER, Board
+from packhorse.worker.board import NEVER
 from packhorse.worker.execution import Execution, Site
 from packhorse.worker.failure import text_of
-from packhorse.worker.hand import Hand
 from packhorse.worker.isolated.ending import crashed, ended, not_started, timed_out
 from packhorse.worker.isolated.frames import Birth, Cancel, Ended, Interrupt, Ready, Said, Task
 from packhorse.worker.isolated.place import Place, place_of
 from packhorse.worker.isolated.process import Process
 from packhorse.worker.pool import Pool
-from packhorse.worker.runner import Finished
+from packhorse.worker.runner import Terms
 
 GRACE = 1.0
 """Seconds between the time-out and the end of the process: for the handler to tidy up."""
@@ -43,19 +42,8 @@ class IsolatedRunner(Pool):
     PATIENCE = IDLE
     CALLED = "packhorse-isolated"
 
-    def __init__(
-        self,
-        hand: Hand,
-        concurrency: int,
-        rest: float,
-        finished: Finished,
-        board: Board | None,
-        grace: float,
-        *,
-        site: Site,
-        imports: Sequence[str],
-    ) -> None:
-        super().__init__(hand, concurrency, rest, finished, board, grace)
+    def __init__(self, terms: Terms, site: Site, imports: Sequence[str]) -> None:
+        super().__init__(terms)
         self._site = site
         self._imports = tuple(imports)
         self._changed = threading.Condition()
