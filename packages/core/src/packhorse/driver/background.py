@@ -6,12 +6,12 @@ loses all that has not ended.
 """
 
 from collections.abc import Sequence
-from typing import NoReturn, Self
+from typing import Self
 
 from packhorse.driver import limits
-from packhorse.driver.contract import Capabilities, Driver, DriverSetup
-from packhorse.driver.crew import Crew
-from packhorse.driver.message import Counts, Message, Sent
+from packhorse.driver.contract import DriverSetup
+from packhorse.driver.crewed import CrewedDriver
+from packhorse.driver.message import Message, Sent
 from packhorse.driver.url import Url
 from packhorse.errors import ConfigError
 
@@ -19,15 +19,10 @@ THREADS = 4
 """How many run at once where the URL does not say; they are started when there is something to run."""
 
 
-class BackgroundDriver(Driver):
+class BackgroundDriver(CrewedDriver):
     """Hands what is sent to a crew of threads."""
 
-    capabilities = Capabilities(known_ids=False)
-    local = True
-
-    def __init__(self, setup: DriverSetup, threads: int) -> None:
-        self._connection = setup.connection
-        self._crew = Crew(setup, threads)
+    scheme = "background"
 
     @classmethod
     def open(cls, url: Url, setup: DriverSetup) -> Self:
@@ -41,21 +36,3 @@ class BackgroundDriver(Driver):
         limits.check(messages, self.capabilities, self._connection)
         self._crew.put(messages)
         return [Sent(message.id, "stored") for message in messages]
-
-    def consumer(self, worker: str) -> NoReturn:
-        """Raises `ConfigError`: a worker would wait for ever."""
-        raise ConfigError(
-            f"connection {self._connection!r} runs its jobs in the processes that dispatch them "
-            "(background://), so there is nothing to work on; name another connection"
-        )
-
-    def counts(self, queue: str, cap: int = 10_000) -> Counts:
-        """What this process has; others have their own."""
-        return self._crew.counts(queue, cap)
-
-    def after_fork(self) -> None:
-        self._crew.after_fork()
-
-    def close(self) -> None:
-        """Runs what is left, as at the end of the process."""
-        self._crew.finish()

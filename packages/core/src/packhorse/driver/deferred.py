@@ -9,28 +9,26 @@ import logging
 import sys
 from collections import deque
 from collections.abc import Sequence
-from typing import NoReturn, Self
+from typing import Self
 
 from packhorse.driver import limits
-from packhorse.driver.contract import Capabilities, Driver, DriverSetup
-from packhorse.driver.crew import Crew
-from packhorse.driver.message import Counts, Message, Sent
+from packhorse.driver.contract import DriverSetup
+from packhorse.driver.crewed import CrewedDriver
+from packhorse.driver.message import Message, Sent
 from packhorse.driver.url import Url
 from packhorse.driver.waiting import here
-from packhorse.errors import ConfigError
 
 _log = logging.getLogger("packhorse.inline")
 
 
-class DeferredDriver(Driver):
+class DeferredDriver(CrewedDriver):
     """Lets messages wait for the end of what they are sent in."""
 
-    capabilities = Capabilities(known_ids=False)
+    scheme = "deferred"
 
     def __init__(self, setup: DriverSetup) -> None:
-        self._connection = setup.connection
+        super().__init__(setup)
         self._runner = setup.runner()
-        self._crew = Crew(setup)
 
     @classmethod
     def open(cls, url: Url, setup: DriverSetup) -> Self:
@@ -69,24 +67,6 @@ class DeferredDriver(Driver):
         """Keeps a message that will not run among the failed jobs, or tells of it in the log."""
         for one in self._runner.bury(message, "interrupted before it was to start"):
             self._crew.put([one])
-
-    def consumer(self, worker: str) -> NoReturn:
-        """Raises `ConfigError`: a worker would wait for ever."""
-        raise ConfigError(
-            f"connection {self._connection!r} runs its jobs in the processes that dispatch them "
-            "(deferred://), so there is nothing to work on; name another connection"
-        )
-
-    def counts(self, queue: str, cap: int = 10_000) -> Counts:
-        """What waits for a delay in this process; what waits for a response is the response's."""
-        return self._crew.counts(queue, cap)
-
-    def after_fork(self) -> None:
-        self._crew.after_fork()
-
-    def close(self) -> None:
-        """Runs what waits for a delay, as at the end of the process."""
-        self._crew.finish()
 
 
 def _on_event_loop() -> bool:
