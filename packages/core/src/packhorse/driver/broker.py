@@ -210,12 +210,10 @@ class Broker:
         self._enter(key, message, now, min(message.delay, longest))
         return Sent(message.id, "stored", superseded=superseded)
 
-    def _enter(
-        self, key: int, message: Message, now: float, delay: float, sent: int | None = None
-    ) -> Entry:
+    def _enter(self, key: int, message: Message, now: float, delay: float, sent: int = 0) -> Entry:
         line = self.lines.get(message.queue) or self._line(message.queue)
         number = next(self._numbers)
-        entry = Entry(key, message, now, number, number if sent is None else sent)
+        entry = Entry(key, message, now, number, sent or number)
         self.live[key] = entry
         if delay > 0:
             entry.moment += round_up(delay, self.capabilities.delay_step)
@@ -273,7 +271,7 @@ class Broker:
 
     def _write(self, entry: Entry | None, message: Message, now: float, delay: float) -> None:
         """Puts a message anew behind the others, in place of the entry if that is still there."""
-        cancelled, superseded, sent = False, False, None
+        cancelled, superseded, sent = False, False, 0
         if entry is not None:
             cancelled, superseded, sent = entry.cancelled, entry.superseded, entry.sent
             self.remove(entry)
