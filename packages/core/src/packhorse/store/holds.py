@@ -13,7 +13,9 @@ if the key is still what it was thought to be (`Equals`):
 - *gone*: the message is gone, and its window holds the key on, until that is over.
 
 A key is freed before the broker is told of the end: a crash in between leaves a message that comes
-again and takes its key anew, where the other order would leave a key that nobody frees.
+again and takes its key anew, where the other order would leave a key that nobody frees. The record of
+a failure is kept before that: else another might take the key, and what comes again after the crash
+would be superseded, and nobody would know that it had failed.
 
 Whoever takes the place of a message that waits names it in `replaced`; only once the new one is sent
 is that one marked as superseded, so that a dispatcher that dies in between has harmed nobody.

@@ -22,12 +22,14 @@ PATIENCE = 5.0
 
 
 class Claimed(Struct, frozen=True):
-    """What a job knows of its own key: which store has it, and what it says while the job holds it."""
+    """What a job knows of its own key: which store has it, what it says while the job holds it, and
+    whether nobody held it before."""
 
     store: str
     place: Place
     hold: Hold | None
     sent_at: float
+    was_free: bool = False
 
     def end(self, verdict: Verdict) -> Group | None:
         """What is written before the broker is told that the job has ended."""
@@ -36,6 +38,18 @@ class Claimed(Struct, frozen=True):
             return self.place.ending(self.hold, left)
         superseded = isinstance(verdict, Finish) and verdict.result == "superseded"
         return self.place.forgetting() if superseded else None
+
+    def let_go(self) -> Group | None:
+        """What is written where the broker knows no such reservation, if the key is still this delivery's.
+
+        It goes back to what it was: a key that was free may be that of a message that was done meanwhile.
+        """
+        if self.hold is None:
+            return None
+        if not self.was_free:
+            return self.place.waiting_again(self.hold, 0.0)
+        left = window_left(self.place.unique, self.sent_at, time.time())
+        return self.place.ending(self.hold, left)
 
     def wait(self, delay: float = 0.0) -> Group | None:
         """What is written once the broker knows that the job waits again."""
@@ -49,6 +63,7 @@ class Judged(Struct, frozen=True):
     waits: bool = False
     group: Group | None = None
     hold: Hold | None = None
+    was_free: bool = False
 
 
 def judge(
@@ -77,7 +92,7 @@ def judge(
         return Judged(waits=True) if sending else Judged(Finish("superseded"))
     first = now if held is None else held.first
     hold = Hold(place.id, "started", first, token)
-    return Judged(group=place.starting(hold, value, held), hold=hold)
+    return Judged(group=place.starting(hold, value, held), hold=hold, was_free=held is None)
 
 
 def _pass(place: Place, value: bytes | None, held: Hold | None, own: bool, window: float) -> Judged:
@@ -121,22 +136,31 @@ def _claim(store: Store, asking: "Sequence[tuple[Execution, Place]]") -> "list[E
         judge(place, found, mark, sent_at=execution.envelope.at, now=now, token=os.urandom(8))
         for (execution, place), found, mark in zip(asking, values[::2], values[1::2], strict=True)
     ]
+    for (execution, place), one in zip(asking, judged, strict=True):
+        # Before the store is told: its reply may get lost, and then the key is given back with the job.
+        _hold(execution, place, one)
     groups = [one.group for one in judged if one.group is not None]
     answers = iter(store.apply(groups) if groups else [])
     left = []
-    for (execution, place), one in zip(asking, judged, strict=True):
+    for (execution, _), one in zip(asking, judged, strict=True):
         if one.group is not None and next(answers) is None:
             left.append(execution)
         else:
-            _take(execution, place, one)
+            _decide(execution, one)
     return left
 
 
-def _take(execution: "Execution", place: Place, judged: Judged) -> None:
-    body, envelope = execution.body, execution.envelope
+def _hold(execution: "Execution", place: Place, judged: Judged) -> None:
+    body = execution.body
     assert body is not None
     assert body.unique is not None
-    execution.claimed = Claimed(body.unique.store, place, judged.hold, envelope.at)
+    execution.claimed = Claimed(
+        body.unique.store, place, judged.hold, execution.envelope.at, judged.was_free
+    )
+
+
+def _decide(execution: "Execution", judged: Judged) -> None:
+    envelope = execution.envelope
     if judged.waits:
         lost = envelope.lost + execution.delivery.deliveries - 1
         execution.verdict = execution.verdict or Again(PATIENCE, envelope.failed, lost)

@@ -32,7 +32,7 @@ class Courier:
     """Sends, writes and counts; its verbs raise `ConnectionLost`, and may be repeated.
 
     `before` the outcomes of a group are kept or told, `count_first` when what the broker cannot keep
-    is kept, `after` when it has applied them.
+    is kept, `after` when it has applied them, `lost` when it knows no such reservation.
 
     Where the broker can be asked what became of a message, members are counted once it has applied
     their outcome; what was about to be counted is noted before, so that a sweep finds it after a
@@ -51,7 +51,8 @@ class Courier:
     def early(self, brings: Consequences) -> bool:
         """Whether anything is sent, written or counted before the broker is told."""
         later = brings.counted or brings.after
-        return bool(brings.ahead or brings.before or (self._lists is None and later))
+        sooner = brings.ahead or brings.before or brings.freed
+        return bool(sooner or (self._lists is None and later))
 
     def before(self, brought: Mapping[bytes, Consequences]) -> dict[bytes, Consequences | str]:
         """What comes before the broker is told.
@@ -75,6 +76,7 @@ class Courier:
 
     def count_first(self, brought: Sequence[Consequences]) -> None:
         """What must be in a store before the broker forgets the messages: it raises as `before` does."""
+        self._write(pair for one in brought for pair in one.freed)
         counted = [one.counted for one in brought if one.counted is not None]
         if self._lists is None:
             self._count(counted)
@@ -89,6 +91,10 @@ class Courier:
             counted = [one.counted for one in brought if one.counted is not None]
             self._count(counted)
             self.drop(counted)
+
+    def lost(self, brought: Iterable[Consequences]) -> None:
+        """What comes where the broker knows no such reservation."""
+        self._write(pair for one in brought for pair in one.lost)
 
     def drop(self, counted: Iterable[Counted]) -> None:
         """These were counted, or are not to be counted by this worker."""
@@ -175,4 +181,5 @@ class Courier:
 
 def _both(first: Consequences, instead: Consequences) -> Consequences:
     """Other consequences, with what was to be written in any case."""
-    return msgspec.structs.replace(instead, before=(*first.before, *instead.before))
+    before = (*first.before, *instead.before)
+    return msgspec.structs.replace(instead, before=before, freed=first.freed)

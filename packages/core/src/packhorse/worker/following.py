@@ -49,15 +49,18 @@ class Consequences(Struct, frozen=True):
     `follow` goes with the outcome itself. `ahead` is sent, and `before` written, before the broker
     is told; `after` is written, and `counted` counted, once the broker has applied the outcome, or
     before where it cannot be asked whether it has.
-    `otherwise` holds instead if the unique key of what goes ahead is taken. Stores are named by
-    their connections. Of an `orphan`, queue and id, nobody here can tell whether a store keeps a
-    unique key for it.
+    `freed` is written last before the broker is told, when what it cannot keep itself is kept, and
+    `lost` where it knows no such reservation. `otherwise` holds instead if the unique key of what goes
+    ahead is taken. Of an `orphan`, queue and id, nobody here can tell whether a store keeps a unique
+    key for it. Stores are named by their connections.
     """
 
     follow: "tuple[Message, ...]" = ()
     ahead: "tuple[tuple[Connection, Message], ...]" = ()
     before: tuple[tuple[str, Group], ...] = ()
     after: tuple[tuple[str, Group], ...] = ()
+    freed: tuple[tuple[str, Group], ...] = ()
+    lost: tuple[tuple[str, Group], ...] = ()
     counted: Counted | None = None
     otherwise: "Consequences | None" = None
     orphan: tuple[str, UUID] | None = None
@@ -111,12 +114,13 @@ def waiting_again(claimed: "Claimed | None") -> Consequences | None:
 
 def _with_key(brought: Consequences, claimed: "Claimed", verdict: Verdict) -> Consequences:
     if isinstance(verdict, Again):
-        group = claimed.wait(verdict.delay)
+        group, mine = claimed.wait(verdict.delay), claimed.let_go()
         after = () if group is None else ((claimed.store, group),)
-        return msgspec.structs.replace(brought, after=(*brought.after, *after))
+        lost = () if mine is None else ((claimed.store, mine),)
+        return msgspec.structs.replace(brought, after=(*brought.after, *after), lost=lost)
     group = claimed.end(verdict)
-    before = () if group is None else ((claimed.store, group),)
-    return msgspec.structs.replace(brought, before=(*brought.before, *before))
+    freed = () if group is None else ((claimed.store, group),)
+    return msgspec.structs.replace(brought, freed=freed)
 
 
 def _of_flow(execution: "Execution", verdict: Verdict) -> Consequences | None:

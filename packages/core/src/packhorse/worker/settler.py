@@ -165,19 +165,21 @@ class Settler:
             return group
         renewed = self._consumer.renew([each.outcome.delivery for each in late])
         lost = [each for each, answer in zip(late, renewed, strict=True) if answer is LOST]
-        for each in lost:
-            self._lost(each, repeated=False)
+        self._let_go(lost)
         gone = {each.outcome.delivery.token for each in lost}
         return [each for each in group if each.outcome.delivery.token not in gone]
 
-    def _bring_after(self, applied: list[Consequences], unsure: list[Settlement]) -> None:
-        """What comes after; it is tried until it is done, and then the broker has applied it long since.
+    def _bring_after(
+        self, applied: list[Consequences], unsure: list[Settlement], lost: list[Consequences]
+    ) -> None:
+        """What comes after; it is tried until it is done, but only once when the worker is ending.
 
         Of the `unsure` ones some were applied by a call whose reply was lost.
         """
         failures = 0
-        while (applied or unsure) and not self._giving_up.is_set():
+        while applied or unsure or lost:
             try:
+                self._courier.lost(lost)
                 answers = self._courier.applied([each.outcome for each in unsure])
                 for each, so in zip(unsure, answers, strict=True):
                     if so and each.brings is not None:
@@ -187,6 +189,8 @@ class Settler:
                 unsure = []
                 return self._courier.after(applied)
             except ConnectionLost as error:
+                if self._giving_up.is_set():
+                    return None
                 failures += 1
                 self._pause(error, failures)
             except Exception:
@@ -240,20 +244,19 @@ class Settler:
         if not self._by_clock:
             return group
         now = time.monotonic()
-        kept = []
+        kept: list[Settlement] = []
+        lost: list[Settlement] = []
         for each in group:
             execution = each.execution
             deadline = each.outcome.delivery.deadline if execution is None else execution.deadline
-            if now < deadline:
-                kept.append(each)
-            else:
-                self._lost(each, repeated=False)
+            (kept if now < deadline else lost).append(each)
+        self._let_go(lost)
         return kept
 
     def _take_answers(
         self, group: list[Settlement], answers: list[Settled], repeated: bool
     ) -> None:
-        refused, brought, unsure = [], [], []
+        refused, brought, unsure, lost = [], [], [], []
         for each, answer in zip(group, answers, strict=True):
             if answer == "applied":
                 tell_settled(self._site, each)
@@ -265,9 +268,11 @@ class Settler:
                     unsure.append(each)
                 else:
                     self._forget(each)
+                    if each.brings is not None:
+                        lost.append(each.brings)
             else:
                 refused.append(each)
-        self._bring_after(brought, unsure)
+        self._bring_after(brought, unsure, lost)
         again = {each.outcome.delivery.token for each in refused}
         self._drop([t for each in group if (t := each.outcome.delivery.token) not in again])
         self._take_turns(refused)
@@ -277,6 +282,12 @@ class Settler:
         if self._refused:
             for token in tokens:
                 self._refused.pop(token, None)
+
+    def _let_go(self, lost: list[Settlement]) -> None:
+        """These are somebody else's, and what is said for that case is brought about."""
+        for each in lost:
+            self._lost(each, repeated=False)
+        self._bring_after([], [], [each.brings for each in lost if each.brings is not None])
 
     def _lost(self, settlement: Settlement, repeated: bool) -> None:
         self._drop([settlement.outcome.delivery.token])
