@@ -11,7 +11,7 @@ from packhorse import JobContext, Packhorse, batch, chain, job
 from packhorse.flow.sweep import SWEEPER, Sweep
 from packhorse.store.contract import Delete, Group
 from packhorse.testing import eventually
-from tests.integration.jobs import quick
+from tests.integration.jobs import lasts, quick
 from tests.integration.journal import journal
 from tests.integration.processes import Stable, kill
 from tests.integration.working import becomes_empty, working
@@ -87,7 +87,9 @@ def stable(tmp_path: Path) -> Iterator[Stable]:
 @pytest.mark.backend("sqlite")
 def test_workers_that_are_killed_count_nothing_twice_and_fork_no_chain(stable: Stable) -> None:
     with stable.app:
-        found = batch(quick.bind(n) for n in range(600)).then(quick.bind(5_000)).dispatch()
+        # Members that last: a worker must not have done them all before it is killed.
+        members = (lasts.bind(n, 0.02) for n in range(600))
+        found = batch(members).then(quick.bind(5_000)).dispatch()
         handle = chain(*(quick.bind(10_000 + n) for n in range(100))).dispatch()
         pids: set[int] = set()
         for _ in range(4):
