@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from benchmarks.jobs import noop, noop_async
-from benchmarks.measure import Row, rate
+from benchmarks.measure import Row, drain, rate
 from packhorse import Packhorse
 
 JOBS = 50_000
@@ -25,13 +25,12 @@ def rows() -> Iterator[Row]:
 def drains(url: str, bind: Callable[[int], Any]) -> list[float]:
     """The rates of some runs over the same connection, the worker's start and end included."""
     with Packhorse(url) as app:
-        return [drain(app, bind, JOBS) for _ in range(RUNS)]
+        return [drained(app, bind, JOBS) for _ in range(RUNS)]
 
 
-def drain(app: Packhorse, bind: Callable[[int], Any], jobs: int) -> float:
+def drained(app: Packhorse, bind: Callable[[int], Any], jobs: int) -> float:
     """Fills the default queue, drains it, and gives the rate of the draining."""
     queue = app.queue()
     for start in range(0, jobs, 1000):
         queue.push_many(bind(n) for n in range(start, start + 1000))
-    worker = app.worker(concurrency=8)
-    return rate(jobs, lambda: worker.run(stop_when_empty=True))
+    return rate(jobs, lambda: drain(app))

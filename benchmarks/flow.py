@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from benchmarks.jobs import limited, noop, unique
-from benchmarks.measure import Row
+from benchmarks.measure import Row, drain, seconds
 from packhorse import Packhorse
 
 JOBS = 20_000
@@ -33,17 +33,15 @@ def _limits() -> Iterator[Row]:
 
 def above(app: Packhorse, bind: Callable[[int], Any]) -> list[float]:
     """Microseconds a job by which jobs take longer than plain ones, drained in turns."""
-    return [(drain(app, bind) - drain(app, noop.bind)) * 1e6 for _ in range(RUNS)]
+    return [(drained(app, bind) - drained(app, noop.bind)) * 1e6 for _ in range(RUNS)]
 
 
-def drain(app: Packhorse, bind: Callable[[int], Any]) -> float:
+def drained(app: Packhorse, bind: Callable[[int], Any]) -> float:
     """Seconds a job in which a worker with 8 threads empties a queue."""
     queue = app.queue()
     for start in range(0, JOBS, 1_000):
         queue.push_many(bind(n) for n in range(start, start + 1_000))
-    started = time.perf_counter()
-    app.worker(concurrency=8).run(stop_when_empty=True)
-    return (time.perf_counter() - started) / JOBS
+    return seconds(lambda: drain(app)) / JOBS
 
 
 def _unique() -> Iterator[Row]:

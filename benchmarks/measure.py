@@ -1,5 +1,6 @@
 """What every benchmark shares: a row of the table, repeated runs, and what machine this is."""
 
+import gc
 import os
 import platform
 import sqlite3
@@ -12,6 +13,9 @@ from importlib.metadata import version
 from typing import Literal
 
 from msgspec import Struct
+
+from packhorse import Packhorse
+from packhorse.worker.collector import collect_seldom
 
 
 class Row(Struct, frozen=True):
@@ -36,11 +40,29 @@ class Row(Struct, frozen=True):
         return self.value >= self.target if self.better == "higher" else self.value <= self.target
 
 
-def rate(count: int, work: Callable[[], object]) -> float:
-    """How many a second, if `work` does `count` of them."""
+def seconds(work: Callable[[], object]) -> float:
+    """How long `work` takes."""
     started = time.perf_counter()
     work()
-    return count / (time.perf_counter() - started)
+    return time.perf_counter() - started
+
+
+def rate(count: int, work: Callable[[], object]) -> float:
+    """How many a second, if `work` does `count` of them."""
+    return count / seconds(work)
+
+
+def drain(app: Packhorse) -> None:
+    """Empties the queue with a worker of 8 threads, at the garbage collector's pace of `packhorse work`.
+
+    Whoever dispatches in between does so at Python's own pace, as in an application.
+    """
+    before = gc.get_threshold()
+    collect_seldom()
+    try:
+        app.worker(concurrency=8).run(stop_when_empty=True)
+    finally:
+        gc.set_threshold(*before)
 
 
 def machine() -> dict[str, str]:

@@ -6,7 +6,7 @@ import tracemalloc
 from collections.abc import Iterator
 
 from benchmarks.jobs import noop
-from benchmarks.measure import Row
+from benchmarks.measure import Row, drain, seconds
 from packhorse import Packhorse, batch, chain
 
 LINKS, CHAINS = 1_000, 50
@@ -54,9 +54,7 @@ def dispatches(app: Packhorse) -> float:
 
 def drains(app: Packhorse, jobs: int) -> float:
     """Seconds a job in a worker with 8 threads."""
-    started = time.perf_counter()
-    app.worker(concurrency=8).run(stop_when_empty=True)
-    return (time.perf_counter() - started) / jobs
+    return seconds(lambda: drain(app)) / jobs
 
 
 def memory(app: Packhorse) -> float:

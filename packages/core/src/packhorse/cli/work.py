@@ -136,11 +136,13 @@ def _work(setup: Setup, flags: Flags) -> int:
     """A worker in this process."""
     from packhorse.cli.voice import Voice
     from packhorse.registry import names
+    from packhorse.worker.collector import collect_seldom
     from packhorse.worker.parts import OWN_JOBS
     from packhorse.worker.plan import Recycling
     from packhorse.worker.supervised import Link, Supervised
 
     overrides = _overrides(flags)
+    collect_seldom()  # before the user's modules are imported, which may say otherwise
     app = setup.app_with_jobs(flags["modules"])
     link = flags["supervised"]
     supervised = None if link is None else Supervised(Link.from_text(link))
