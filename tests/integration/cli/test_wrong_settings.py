@@ -38,6 +38,8 @@ COMMANDS = {
     "failed prune": "",
     "failed count": "",
     "migrate": "",
+    "workers": "",
+    "restart": "",
 }
 """Every command that asks a broker, and what it needs."""
 

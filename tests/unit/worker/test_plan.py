@@ -148,7 +148,7 @@ def test_a_limit_of_no_jobs_is_reached_at_once() -> None:
 
 def test_each_reason_has_an_exit_code() -> None:
     by_limit = {reason for _, reason in STOPS.values() if reason}
-    assert by_limit | {"stopped", "interrupted", "stuck"} == set(EXIT_CODES)
+    assert by_limit | {"stopped", "interrupted", "restarted", "stuck"} == set(EXIT_CODES)
     assert {reason for reason, code in EXIT_CODES.items() if code} == {"memory", "stuck"}
     assert EXIT_CODES["memory"] == 12
 

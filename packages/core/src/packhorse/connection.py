@@ -8,6 +8,7 @@ from msgspec import UNSET, Raw, UnsetType
 
 from packhorse.carrying import outgoing
 from packhorse.current import is_alone
+from packhorse.driver.abilities import Pauses
 from packhorse.driver.contract import Driver, DriverSetup, Runner
 from packhorse.driver.message import Message, Sent, Unique
 from packhorse.driver.url import Url
@@ -19,6 +20,7 @@ from packhorse.wire.envelope import Claim
 
 if TYPE_CHECKING:
     from packhorse.app import Packhorse
+    from packhorse.control import Control
     from packhorse.definition import Definition
     from packhorse.store.unique import UniqueKeys
     from packhorse.wire.codec import Codec
@@ -94,6 +96,25 @@ class Connection:
         from packhorse.store.unique import UniqueKeys
 
         return UniqueKeys(self.store, self.name, self.driver.capabilities.retention)
+
+    @property
+    def control(self) -> "Control":
+        """Restarts and pauses the workers of this connection, and tells which live."""
+        from packhorse.control import Control
+
+        return Control(self._app, self)
+
+    def pauses(self) -> Pauses:
+        """What pauses single queues: the broker, or the store where that cannot.
+
+        Raises `StoreRequired` where there is neither, `Unsupported` where nothing is handed out.
+        """
+        driver: object = self.driver
+        if not isinstance(driver, Pauses) and self.driver.has_workers:
+            from packhorse.pausing import StorePauses
+
+            return StorePauses(self.store, self.name)
+        return self.able(Pauses, "pause a queue")
 
     def able(self, ability: type[A], what: str) -> A:
         """The driver as one that has an ability; raises `Unsupported` if it lacks it."""

@@ -2,6 +2,7 @@
 
 import contextvars
 import math
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -59,6 +60,7 @@ class JobContext:
 
     __slots__ = (
         "_arrived",
+        "_interruption",
         "_payload",
         "_reserved_at",
         "attempt",
@@ -95,6 +97,7 @@ class JobContext:
         payload: Struct | None = None,
         reserved_at: float | None = None,
         arrived: float | None = None,
+        interruption: threading.Event | None = None,
     ) -> None:
         self.id = id
         self.job = job
@@ -109,6 +112,7 @@ class JobContext:
         self._payload = payload
         self._reserved_at = time.time() if reserved_at is None else reserved_at
         self._arrived = time.monotonic() if arrived is None else arrived
+        self._interruption = interruption
         self.masks: tuple[Callable[[str], str], ...] = ()
         self.ran = False
         self.cancelled = False
@@ -141,6 +145,18 @@ class JobContext:
         """Counts the job as done once the handler has returned; `why` is told with the event."""
         if self.wish is None:
             self.wish = Delete(why)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the worker was told to end while this job runs; may be read from any thread."""
+        return self._interruption is not None and self._interruption.is_set()
+
+    def wait(self, seconds: float) -> bool:
+        """Waits so long, or until the worker is told to end; whether it was. Not on an event loop."""
+        if self._interruption is None:
+            time.sleep(seconds)
+            return False
+        return self._interruption.wait(seconds)
 
     @property
     def arguments(self) -> Mapping[str, object]:

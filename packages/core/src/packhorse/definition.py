@@ -28,9 +28,10 @@ class Definition:
 
     `module` is where its code is, `arguments` gives the Struct type of the payload (late, because
     annotations may refer to what is defined below the job), `run` calls the handler, `methods` are
-    options that a class computes from its arguments, `on_failed` is the class's `failed`, `prepare`
-    what is asked before each push, `classes` are a class job's class and its bases, the nearest first,
-    and `returns` is what the handler's annotation says of its result, late as well.
+    options that a class computes from its arguments, `on_failed` is the class's `failed`,
+    `on_interrupted` its `interrupted`, `prepare` what is asked before each push, `classes` are a class
+    job's class and its bases, the nearest first, and `returns` is what the handler's annotation says of
+    its result, late as well.
 
     `encode` and `decode` are those of the arguments' `Payload`; `result` is the result's.
     """
@@ -47,6 +48,7 @@ class Definition:
         module: str = "",
         methods: Mapping[str, Callable[..., Any]] | None = None,
         on_failed: Callable[[Any, BaseException], object] | None = None,
+        on_interrupted: Callable[[Any, int], object] | None = None,
         prepare: "Prepare | None" = None,
         classes: tuple[type, ...] = (),
         returns: Callable[[], Any] = lambda: Any,
@@ -59,6 +61,7 @@ class Definition:
         self.module = module
         self.methods = methods or {}
         self.on_failed = on_failed
+        self.on_interrupted = on_interrupted
         self.prepare = prepare
         self.classes = classes
         self._arguments = arguments

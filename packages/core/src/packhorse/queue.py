@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from packhorse import events
 from packhorse.cancelling import cancel
-from packhorse.driver.abilities import Clears, Lists, Pauses
+from packhorse.driver.abilities import Clears, Lists
 from packhorse.driver.message import Counts, Listed, Message, State, Unique
 from packhorse.errors import PackhorseError, StoreRequired
 from packhorse.handle import JobHandle
@@ -140,9 +140,12 @@ class Queue:
         return count
 
     def pause(self, for_: float | timedelta | None = None) -> None:
-        """Stops handing out messages, for so many seconds or until `resume`; running jobs go on."""
+        """Stops handing out messages, for so many seconds or until `resume`; running jobs go on.
+
+        Where the broker cannot, its store does, and workers learn of it within about ten seconds.
+        """
         seconds = for_.total_seconds() if isinstance(for_, timedelta) else for_
-        pauses = self._connection.able(Pauses, "pause a queue")
+        pauses = self._connection.pauses()
         for name in self._connection.line(self.name):
             pauses.pause(name, seconds)
         if self._app.bus.hears(events.QueuePaused):
@@ -152,7 +155,7 @@ class Queue:
 
     def resume(self) -> None:
         """Ends a pause."""
-        pauses = self._connection.able(Pauses, "pause a queue")
+        pauses = self._connection.pauses()
         for name in self._connection.line(self.name):
             pauses.resume(name)
         if self._app.bus.hears(events.QueueResumed):
@@ -161,7 +164,12 @@ class Queue:
             )
 
     def is_paused(self) -> bool:
-        return self.name in self._connection.able(Pauses, "pause a queue").paused()
+        """Whether it is paused, by itself or with all queues of its connection."""
+        from packhorse.pausing import paused
+
+        self._connection.pauses()  # or it raises
+        found = paused(self._connection)
+        return found is not None and self.name in found
 
     def _view(self, listed: Listed) -> QueuedJob:
         return view(listed, self._connection)

@@ -29,6 +29,8 @@ COMMANDS = {
     "job": "Look up or cancel one job.",
     "batches": "Look at batches, retry, cancel or forget them.",
     "failed": "Look at failed jobs, retry or remove them.",
+    "workers": "Show the workers that live.",
+    "restart": "Let all workers make room for new ones.",
     "plugins": "List what is installed.",
     "doctor": "Check settings, connections and plugins.",
     "migrate": "Bring the brokers' own tables up to date.",

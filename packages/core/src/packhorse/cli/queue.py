@@ -14,7 +14,8 @@ from packhorse.cli.setup import Setup
 from packhorse.driver.message import State
 
 if TYPE_CHECKING:
-    from packhorse.queue import QueuedJob
+    from packhorse.control import Control
+    from packhorse.queue import Queue, QueuedJob
 
 
 MOMENTS: dict[State, str] = {
@@ -100,27 +101,52 @@ def clear(setup: Setup, name: str, connection: str | None, yes: bool) -> int:
     return 0
 
 
+all_option = click.option("--all", "every", is_flag=True, help="All queues of the connection.")
+
+
 @queue.command("pause")
-@click.argument("name")
+@click.argument("name", required=False)
+@all_option
 @connection_option
 @click.option("--for", "for_", type=duration, help="For how long; else until it is resumed.")
 @click.pass_obj
-def pause(setup: Setup, name: str, connection: str | None, for_: float | None) -> None:
-    """Hand out no jobs of a queue; those that run go on."""
+def pause(
+    setup: Setup, name: str | None, every: bool, connection: str | None, for_: float | None
+) -> None:
+    """Hand out no jobs of a queue, or of all with --all; those that run go on."""
     from packhorse.cli.output import span
 
-    setup.app().queue(name, connection).pause(for_)
-    click.echo(f"paused {name!r} {'until it is resumed' if for_ is None else f'for {span(for_)}'}")
+    what = _which(setup, name, every, connection)
+    what.pause(for_)
+    until = "until it is resumed" if for_ is None else f"for {span(for_)}"
+    click.echo(f"paused {_named(setup, name, connection)} {until}")
 
 
 @queue.command("resume")
-@click.argument("name")
+@click.argument("name", required=False)
+@all_option
 @connection_option
 @click.pass_obj
-def resume(setup: Setup, name: str, connection: str | None) -> None:
-    """Hand out the jobs of a queue again."""
-    setup.app().queue(name, connection).resume()
-    click.echo(f"resumed {name!r}")
+def resume(setup: Setup, name: str | None, every: bool, connection: str | None) -> None:
+    """Hand out the jobs of a queue again; with --all of all that are not paused by themselves."""
+    _which(setup, name, every, connection).resume()
+    click.echo(f"resumed {_named(setup, name, connection)}")
+
+
+def _which(
+    setup: Setup, name: str | None, every: bool, connection: str | None
+) -> "Queue | Control":
+    if (name is None) != every:
+        raise click.UsageError("name a queue, or say --all")
+    if name is None:
+        return setup.app().connection(connection).control
+    return setup.app().queue(name, connection)
+
+
+def _named(setup: Setup, name: str | None, connection: str | None) -> str:
+    if name is not None:
+        return repr(name)
+    return f"all queues of connection {setup.app().connection(connection).name!r}"
 
 
 def facts(one: "QueuedJob") -> dict[str, object]:

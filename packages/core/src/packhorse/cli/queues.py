@@ -10,10 +10,11 @@ from msgspec import Struct
 from packhorse.cli.choices import connections
 from packhorse.cli.output import complain, json_option, number, print_json, shown, span, table
 from packhorse.cli.setup import Setup
-from packhorse.driver.abilities import Lists, Pauses
+from packhorse.driver.abilities import Lists
 from packhorse.driver.message import Counts
 from packhorse.errors import ConfigError, PackhorseError, StoreRequired
 from packhorse.graveyard import graveyard
+from packhorse.pausing import Paused, paused
 
 if TYPE_CHECKING:
     from packhorse.connection import Connection
@@ -72,9 +73,8 @@ def look(on: "Connection", names: list[str] | None = None) -> list[Line]:
     if names is None:
         known = lists.queues() if lists else []
         names = sorted({*known, on.settings.queue})
-    paused = driver.paused() if isinstance(driver, Pauses) else None
-    failed = _failed(on)
-    return [_line(on, name, on.driver.counts(name, CAP), lists, failed, paused) for name in names]
+    failed, off = _failed(on), paused(on)
+    return [_line(on, name, on.driver.counts(name, CAP), lists, failed, off) for name in names]
 
 
 def _line(
@@ -83,7 +83,7 @@ def _line(
     counts: Counts,
     lists: Lists | None,
     failed: "Counter[str] | None",
-    paused: dict[str, float | None] | None,
+    off: Paused | None,
 ) -> Line:
     return Line(
         connection=on.name,
@@ -95,8 +95,8 @@ def _line(
         capped=counts.capped,
         failed=None if failed is None else failed[name],
         oldest=lists.oldest(name) if lists else None,
-        paused=None if paused is None else name in paused,
-        paused_for=(paused or {}).get(name),
+        paused=None if off is None else name in off,
+        paused_for=off.left(name) if off is not None and name in off else None,
         forwarded_to=None if (end := on.forwarded(name)) == name else end,
     )
 

@@ -41,6 +41,7 @@ REASONS: "Mapping[StopReason, str]" = {
     "max_time": "--max-time is over",
     "memory": "it holds more memory than --max-memory",
     "recycled": "a fresh process takes over",
+    "restarted": "packhorse restart said so",
     "stuck": "a job cannot be stopped",
 }
 
@@ -68,6 +69,8 @@ class Voice:
             bus.on(events.JobAttempted, self._attempted)
         for kind in ENDINGS if whole else FAILURES:
             bus.on(kind, self._ended)
+        bus.on(events.WorkerPaused, self._paused)
+        bus.on(events.WorkerResumed, self._paused)
 
     def started(self, connection: "Connection", jobs: int) -> None:
         """What is worked on, in one line."""
@@ -115,6 +118,13 @@ class Voice:
             f"stopped, {REASONS[report.reason]}: {counted(report.jobs, 'attempt')} in "
             f"{span(seconds)}{''.join(', ' + each for each in more)}"
         )
+
+    def _paused(self, event: events.WorkerPaused | events.WorkerResumed) -> None:
+        if self._style == "json":
+            self._object(type(event).__name__, worker=event.worker)
+        else:
+            word = "paused" if isinstance(event, events.WorkerPaused) else "goes on"
+            self._line(f"worker {event.worker} {word}: a signal said so")
 
     def _attempted(self, event: events.JobAttempted) -> None:
         self._durations[event.id] = event.duration

@@ -9,10 +9,11 @@ from msgspec import Struct
 
 from packhorse.cli.fate import Reason, failed
 from packhorse.cli.output import counted, moment, span
-from packhorse.driver.abilities import Lists, Pauses
+from packhorse.driver.abilities import Lists
 from packhorse.driver.message import Listed, State
 from packhorse.errors import PackhorseError
 from packhorse.flow.chains import cancel_key
+from packhorse.pausing import paused
 from packhorse.registry import find
 from packhorse.result import last_progress
 from packhorse.wire.envelope import Body, Envelope
@@ -145,15 +146,13 @@ def _barred(case: Case) -> Iterator[Reason]:
 
 
 def _paused(case: Case) -> Iterator[Reason]:
-    driver: object = case.connection.driver
-    if not isinstance(driver, Pauses):
+    off = paused(case.connection)
+    if off is None or case.queue not in off:
         return
-    paused = driver.paused()
-    if case.queue not in paused:
-        return
-    left = paused[case.queue]
+    left = off.left(case.queue)
     if left is None:
-        text = f"queue {case.queue!r} is paused, until: packhorse queue resume {case.queue}"
+        which = case.queue if case.queue in off.queues else "--all"
+        text = f"queue {case.queue!r} is paused, until: packhorse queue resume {which}"
         yield Reason("paused", text)
     else:
         until = case.now + left

@@ -143,9 +143,9 @@ def _work(setup: Setup, flags: Flags) -> int:
 
     overrides = _overrides(flags)
     collect_seldom()  # before the user's modules are imported, which may say otherwise
-    app = setup.app_with_jobs(flags["modules"])
     link = flags["supervised"]
     supervised = None if link is None else Supervised(Link.from_text(link))
+    app = setup.app_with_jobs(flags["modules"])
     worker = _worker(setup, flags, overrides, supervised)
     voice = Voice(worker, _style(flags))
     voice.listen(app.bus)

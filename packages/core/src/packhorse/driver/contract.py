@@ -114,12 +114,14 @@ class Driver(ABC):
     """Speaks to one broker. One per connection and process; thread-safe.
 
     `borrowed`: what it holds belongs to another connection of the app, and is listed there. `local`: what
-    it holds lives and ends with this process, and no other can reach it.
+    it holds lives and ends with this process, and no other can reach it. `has_workers`: workers reserve
+    from it; else jobs run where they are sent, or not at all.
     """
 
     capabilities: Capabilities = Capabilities()
     borrowed = False
     local = False
+    has_workers = True
 
     @classmethod
     @abstractmethod

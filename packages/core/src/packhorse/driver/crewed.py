@@ -12,6 +12,7 @@ class CrewedDriver(Driver):
     """Has a crew of threads for what falls due later; other processes see nothing of it."""
 
     capabilities = Capabilities(known_ids=False)
+    has_workers = False
     local = True
     scheme: ClassVar[str]
 

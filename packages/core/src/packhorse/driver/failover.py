@@ -32,6 +32,7 @@ class FailoverDriver(Driver):
         self._members = members
         self._first = next(iter(members.values()))
         self.capabilities = _together([one.capabilities for one in members.values()])
+        self.has_workers = self._first.has_workers
         self._notify = setup.notify
         self._monotonic = setup.clock.monotonic
         self._lock = threading.Lock()

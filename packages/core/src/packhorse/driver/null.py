@@ -13,6 +13,7 @@ class NullDriver(Driver):
     """Drops what is sent; no two live messages share a key or a group, for none is live."""
 
     capabilities = Capabilities(known_ids=False, unique=True, groups=True)
+    has_workers = False
 
     def __init__(self, setup: DriverSetup) -> None:
         self._connection = setup.connection

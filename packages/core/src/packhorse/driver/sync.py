@@ -19,6 +19,7 @@ class SyncDriver(Driver):
     """Sends a message by running it."""
 
     capabilities = Capabilities(known_ids=False)
+    has_workers = False
 
     def __init__(self, setup: DriverSetup) -> None:
         self._connection = setup.connection

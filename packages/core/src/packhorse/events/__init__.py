@@ -1,6 +1,8 @@
 """The door to the events: every class that `app.on` takes."""
 
 from packhorse.events.types import (
+    AllQueuesPaused,
+    AllQueuesResumed,
     AttemptEvent,
     BatchCancelled,
     BatchDispatched,
@@ -36,13 +38,17 @@ from packhorse.events.types import (
     WorkerEvent,
     WorkerIdle,
     WorkerInterrupted,
+    WorkerPaused,
     WorkerQueuePaused,
     WorkerQueueResumed,
+    WorkerResumed,
     WorkerStarting,
     WorkerStopping,
 )
 
 __all__ = [
+    "AllQueuesPaused",
+    "AllQueuesResumed",
     "AttemptEvent",
     "BatchCancelled",
     "BatchDispatched",
@@ -78,8 +84,10 @@ __all__ = [
     "WorkerEvent",
     "WorkerIdle",
     "WorkerInterrupted",
+    "WorkerPaused",
     "WorkerQueuePaused",
     "WorkerQueueResumed",
+    "WorkerResumed",
     "WorkerStarting",
     "WorkerStopping",
 ]

@@ -213,6 +213,19 @@ class QueueResumed(Event, frozen=True, kw_only=True):
     queue: str
 
 
+class AllQueuesPaused(Event, frozen=True, kw_only=True):
+    """No queue of a connection is handed out, for `for_` seconds or until they are resumed."""
+
+    connection: str
+    for_: float | None
+
+
+class AllQueuesResumed(Event, frozen=True, kw_only=True):
+    """The queues of a connection are handed out again, but for those that are paused themselves."""
+
+    connection: str
+
+
 class QueueCleared(Event, frozen=True, kw_only=True):
     """`count` messages were removed from a queue."""
 
@@ -263,6 +276,14 @@ class WorkerCrashed(WorkerEvent, frozen=True, kw_only=True):
     code: int
     killed: str
     running: Sequence[UUID]
+
+
+class WorkerPaused(WorkerEvent, frozen=True, kw_only=True):
+    """A worker was told by a signal to reserve nothing; what runs goes on."""
+
+
+class WorkerResumed(WorkerEvent, frozen=True, kw_only=True):
+    """A worker reserves again."""
 
 
 class WorkerQueuePaused(WorkerEvent, frozen=True, kw_only=True):

@@ -41,6 +41,8 @@ class Child:
         self.ear, says = os.pipe()
         os.set_blocking(self._tell, False)
         os.set_blocking(self.ear, False)
+        # Until the process can handle it, a signal to pause waits; it would be its end.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR2})
         try:
             self._popen = subprocess.Popen(
                 [*command, "--supervised", Link(name, told, says, board).as_text()],
@@ -52,6 +54,7 @@ class Child:
             self.close()
             raise
         finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             for descriptor in (told, says, board):
                 os.close(descriptor)
 

@@ -6,6 +6,7 @@ decides what follows. No thread is started and no broker is called here.
 
 import asyncio
 import random
+import threading
 from collections.abc import Mapping
 from types import CoroutineType
 from typing import TYPE_CHECKING
@@ -49,6 +50,7 @@ class Site(Struct, frozen=True):
     codecs: Mapping[str, Codec]
     middleware: tuple[Middleware, ...] = ()
     may_report: "Callable[[], None] | None" = None
+    interrupted: threading.Event | None = None
 
     @property
     def bus(self) -> Bus:

@@ -4,13 +4,13 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from packhorse import events
 from packhorse.driver.abilities import Rescues
 from packhorse.driver.contract import Consumer
-from packhorse.driver.message import Delivery, Reserved
+from packhorse.driver.message import Delivery
 from packhorse.driver.outcome import Done
 from packhorse.errors import ConnectionLost, InvalidPayload
 from packhorse.registry import find
@@ -62,6 +62,8 @@ class Fetcher:
         self._noticed = noticed
         self._gate = Gate(site.app)
         self._paused: frozenset[str] = frozenset()
+        self._held_back: frozenset[str] = frozenset()
+        self._halted = False
         self._unsure = False
         self._stopping = threading.Event()
         self._thread = thread("fetch", self._work)
@@ -77,6 +79,21 @@ class Fetcher:
         self._consumer.wake()
         self._hand.room.set()
         self._thread.join()
+
+    def hold_back(self, queues: Collection[str]) -> None:
+        """Takes nothing of these queues, whatever the broker says; from any thread."""
+        before, self._held_back = self._held_back, frozenset(queues)
+        if before != self._held_back:
+            self._look_again()
+
+    def halt(self, halted: bool) -> None:
+        """Takes nothing at all while it is `halted`; from any thread."""
+        self._halted = halted
+        self._look_again()
+
+    def _look_again(self) -> None:
+        self._consumer.wake()
+        self._hand.room.set()
 
     def _work(self) -> None:
         failures = 0
@@ -99,14 +116,17 @@ class Fetcher:
         # What is in hand may still run; what never runs, unreadable or cancelled, does not count.
         left = None if limits.max_jobs is None else limits.max_jobs - hand.jobs - load.held
         wanted = to_reserve(load, self._concurrency, left)
-        if not wanted:
+        queues = self._open_queues()
+        if not (wanted and queues):
+            if not queues:
+                self._stand_by()
             hand.room.wait(1.0)
             return
         waits = not (limits.stop_when_empty or self._unsure)
         self._tell_popping(wanted)
         busy = bool(hand.held)
-        reserved = self._consumer.reserve(self._queues, wanted, self._sleep if waits else 0.0)
-        self._see_paused(reserved)
+        reserved = self._consumer.reserve(queues, wanted, self._sleep if waits else 0.0)
+        self._see_paused(reserved.paused | self._held_back)
         arrived = time.monotonic()
         self._start([self._look_at(one, arrived) for one in self._recall(reserved.deliveries)])
         # What was in hand when more was asked for may have sent more since: another look tells.
@@ -116,6 +136,19 @@ class Fetcher:
             if not reserved.deliveries and not waits:
                 hand.room.wait(0.05)
         else:
+            self._be_idle()
+
+    def _open_queues(self) -> Sequence[str]:
+        """The queues from which it may take something now."""
+        if self._halted:
+            return ()
+        if not self._held_back:
+            return self._queues
+        return [queue for queue in self._queues if queue not in self._held_back]
+
+    def _stand_by(self) -> None:
+        self._see_paused(self._held_back)
+        if not (self._halted or self._hand.held):
             self._be_idle()
 
     def _be_idle(self) -> None:
@@ -214,17 +247,17 @@ class Fetcher:
         if isinstance(driver, Rescues):
             driver.rescue(self._site.worker, keep=set(self._hand.held))
 
-    def _see_paused(self, reserved: Reserved) -> None:
-        if reserved.paused == self._paused:
+    def _see_paused(self, paused: frozenset[str]) -> None:
+        if paused == self._paused:
             return
         bus = self._site.bus
         if bus.hears(events.WorkerQueuePaused):
-            for name in sorted(reserved.paused - self._paused):
+            for name in sorted(paused - self._paused):
                 bus.emit(events.WorkerQueuePaused(queue=name, **self._facts()))
         if bus.hears(events.WorkerQueueResumed):
-            for name in sorted(self._paused - reserved.paused):
+            for name in sorted(self._paused - paused):
                 bus.emit(events.WorkerQueueResumed(queue=name, **self._facts()))
-        self._paused = reserved.paused
+        self._paused = paused
 
     def _tell_popping(self, limit: int) -> None:
         if self._site.bus.hears(events.JobPopping):

@@ -19,8 +19,9 @@ class Hand:
 
     A delivery is *unstarted* until somebody claims it, a runner to run it or the keeper to return
     it; claiming decides between them. `taken` is set while there may be something in hand, `room` when
-    something left it, and `emptied` is when that was last; `noticed` is called when `max_jobs` have run.
-    What has started leaves the `board` when it leaves the hand.
+    something left it, and `emptied` is when that was last. `jobs` counts what has run, `failed` what
+    failed for good; `noticed` is called when `max_jobs` have run. What has started leaves the `board`
+    when it leaves the hand.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class Hand:
         self.room = threading.Event()
         self.emptied = time.monotonic()
         self.jobs = 0
+        self.failed = 0
         self._counting = threading.Lock()
         self._mean: float | None = None
         self._max_jobs = max_jobs

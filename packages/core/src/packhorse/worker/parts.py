@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
+from signal import SIGTERM
 from typing import TYPE_CHECKING, NoReturn
 
 from packhorse.flow.start import StartBatch
@@ -16,12 +17,15 @@ from packhorse.worker.execution import Execution, Site
 from packhorse.worker.fetcher import Fetcher
 from packhorse.worker.hand import Hand
 from packhorse.worker.holder import Holder
+from packhorse.worker.interruption import Interruption
 from packhorse.worker.isolated.place import runs_alone
 from packhorse.worker.isolated.runner import IsolatedRunner
 from packhorse.worker.keeper import Keeper
 from packhorse.worker.loop_runner import LoopRunner
+from packhorse.worker.orders import Orders
 from packhorse.worker.plan import Limits
 from packhorse.worker.policy import Policies
+from packhorse.worker.presence import Presence
 from packhorse.worker.relay import Relay
 from packhorse.worker.runner import Terms
 from packhorse.worker.settler import Settler
@@ -59,15 +63,25 @@ class Parts:
         grace: float,
         board: Board | None,
         imports: Sequence[str],
+        born: float,
         noticed: Callable[[], None],
+        restart: Callable[[], None],
         troubled: Callable[[Exception, float], None],
     ) -> None:
         driver = connection.driver
         codecs, around = connection.known_codecs(), app.wiring.middleware
-        self.site = Site(
-            name, app, connection, Policies(flags), codecs, around, connection.require_store
-        )
         self.hand = Hand(limits.max_jobs, noticed, board)
+        self.interruption = Interruption(self.hand)
+        self.site = Site(
+            name,
+            app,
+            connection,
+            Policies(flags),
+            codecs,
+            around,
+            connection.require_store,
+            self.interruption.event,
+        )
         self.consumer = driver.consumer(name)
         companion = Companion.of(connection, name)
         courier = Courier(app, connection, name)
@@ -103,6 +117,15 @@ class Parts:
             troubled=troubled,
             noticed=noticed,
         )
+        self.presence = Presence(
+            self.site,
+            self.hand,
+            queues,
+            concurrency,
+            born,
+            hold_back=self.fetcher.hold_back,
+            restart=restart,
+        )
 
     def start(self) -> None:
         """Starts the threads; the reserving one last."""
@@ -111,17 +134,27 @@ class Parts:
         self.keeper.start()
         self.holder.start()
         self.relay.start()
+        self.presence.start()  # it knows what is paused
         self.fetcher.start()
 
-    def wind_up(self, end_by: Callable[[], float]) -> int:
-        """Lets what runs finish until a moment, which may come nearer meanwhile; how many had not."""
+    def pause(self, paused: bool) -> None:
+        """Takes nothing more, or goes on; what is in hand runs."""
+        self.fetcher.halt(paused)
+        self.presence.show("paused" if paused else "working")
+
+    def wind_up(self, orders: Orders) -> int:
+        """Tells what runs, and lets it finish until the worker is to have ended; how many had not."""
+        signal = orders.signal or SIGTERM
+        self.presence.show("stopping")
+        self.interruption.tell(signal)
         self.fetcher.stop()
         self.keeper.return_unstarted()
-        while self._waits_for_some() and time.monotonic() < end_by():
+        while self._waits_for_some() and time.monotonic() < orders.end_by:
+            self.interruption.tell(signal)
             self.hand.room.clear()
             if self._waits_for_some():
                 self.hand.room.wait(0.1)
-        self.settler.stop(within=max(1.0, min(self._grace, end_by() - time.monotonic())))
+        self.settler.stop(within=max(1.0, min(self._grace, orders.end_by - time.monotonic())))
         unfinished = len(self.hand.started)
         if unfinished:
             _log.warning("%d jobs were still running when grace was over", unfinished)
@@ -130,6 +163,7 @@ class Parts:
     def abandon(self, leave: Callable[[], NoReturn]) -> NoReturn:
         """Settles what still runs and ends the process in the next statement, so that it ends there
         before it can begin elsewhere."""
+        self.presence.stop()
         self.isolated.end()
         running = [one for one in list(self.hand.started.values()) if not one.duration]
         self.settler.settle_rest([_abandoned(one) for one in running])
@@ -146,6 +180,7 @@ class Parts:
         self.holder.stop()
         self.relay.stop()
         self.sweeper.stop()
+        self.presence.stop()
         self.consumer.close()
 
     def _waits_for_some(self) -> bool:

@@ -23,6 +23,7 @@ StopReason = Literal[
     "max_time",
     "memory",
     "recycled",
+    "restarted",
     "stuck",
 ]
 EXIT_CODES: dict[StopReason, int] = {
@@ -34,6 +35,7 @@ EXIT_CODES: dict[StopReason, int] = {
     "max_time": 0,
     "memory": 12,
     "recycled": 0,
+    "restarted": 0,
     "stuck": 1,
 }
 

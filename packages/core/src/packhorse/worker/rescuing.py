@@ -3,11 +3,12 @@
 import random
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from packhorse import events
 from packhorse.driver.abilities import Rescues
-from packhorse.errors import ConnectionLost
+from packhorse.errors import ConnectionLost, PackhorseError
 from packhorse.worker import evidence
 from packhorse.worker.plan import trouble_pause
 
@@ -40,6 +41,8 @@ def take_over(
             pause = trouble_pause(failures, random.random())
             troubled(error, pause)
             time.sleep(pause)
+    with suppress(PackhorseError):  # else it is listed for half a minute more
+        connection.control.forget(died.name)
     if app.bus.hears(events.WorkerCrashed):
         app.bus.emit(
             events.WorkerCrashed(

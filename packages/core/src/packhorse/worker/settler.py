@@ -11,7 +11,7 @@ import msgspec
 
 from packhorse.driver.contract import Consumer
 from packhorse.driver.message import LOST
-from packhorse.driver.outcome import Outcome, Return, Settled
+from packhorse.driver.outcome import Dead, Outcome, Return, Settled
 from packhorse.errors import ConnectionLost
 from packhorse.worker.asking import finish
 from packhorse.worker.closing import Settlement, close_stopped
@@ -260,6 +260,7 @@ class Settler:
         for each, answer in zip(group, answers, strict=True):
             if answer == "applied":
                 tell_settled(self._site, each)
+                self._hand.failed += isinstance(each.outcome, Dead)
                 if each.brings is not None:
                     brought.append(each.brings)
             elif answer == "gone":

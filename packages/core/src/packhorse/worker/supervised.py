@@ -71,10 +71,11 @@ class Link(Struct, frozen=True):
 
 
 class Supervised:
-    """The link to the supervisor, in the process that is supervised."""
+    """The link to the supervisor, in the process that is supervised; `born` is its wall-clock start."""
 
     def __init__(self, link: Link) -> None:
         self.name = link.name
+        self.born = time.time()
         self.board = Board.inherited(link.board)
         self._told = link.told
         self._says = link.says

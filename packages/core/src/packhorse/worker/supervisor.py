@@ -61,6 +61,8 @@ class Supervisor:
         self._proven = False
         self._codes: list[int] = []
         self._told = self._obeyed = 0
+        self._passing: list[signal.Signals] = []
+        self._paused = False
         self._stop_by = float("inf")
         self._looked = time.monotonic()
         self._patient_until = 0.0
@@ -92,6 +94,8 @@ class Supervisor:
         handlers = {
             signal.SIGTERM: self._count,
             signal.SIGINT: self._count,
+            signal.SIGUSR2: self._keep,
+            signal.SIGCONT: self._keep,
             signal.SIGCHLD: _only_wake,
         }
         before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
@@ -108,8 +112,16 @@ class Supervisor:
     def _count(self, number: int, frame: object) -> None:
         self._told += 1
 
+    def _keep(self, number: int, frame: object) -> None:
+        self._passing.append(signal.Signals(number))
+
     def _obey(self) -> None:
-        """Told once, it lets the processes stop; told again, it lets them hurry."""
+        """Told once, it lets the processes stop; told again, it lets them hurry. The rest it passes on."""
+        while self._passing:
+            number = self._passing.pop(0)
+            self._paused = number == signal.SIGUSR2
+            for one in self._alive:
+                one.send(number)
         while self._obeyed < self._told:
             self._obeyed += 1
             self._starts = []
@@ -140,6 +152,8 @@ class Supervisor:
                 self._starts.append((now + later, crashes + 1))
                 continue
             self._alive.append(one)
+            if self._paused:
+                one.send(signal.SIGUSR2)
             self._selector.register(one.ear, selectors.EVENT_READ, one)
 
     def _listen(self, wake: int) -> None:

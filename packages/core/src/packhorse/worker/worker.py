@@ -5,7 +5,6 @@ import logging
 import os
 import random
 import secrets
-import signal
 import socket
 import threading
 import time
@@ -20,6 +19,7 @@ from packhorse.current import choose
 from packhorse.errors import ConfigError, ConnectionLost
 from packhorse.options import NOTHING, OptionSet
 from packhorse.worker.memory import resident
+from packhorse.worker.orders import Orders
 from packhorse.worker.parts import Parts
 from packhorse.worker.plan import (
     EXIT_CODES,
@@ -101,22 +101,18 @@ class Worker:
         self._rest = rest
         self._grace = grace
         self._look = threading.Event()
-        self._told = False
-        self._end_by = float("inf")
-        self._signal: int | None = None
+        self._born = supervised.born if supervised else time.time()
+        self._orders = Orders(grace)
+        self._paused = False
 
     def stop(self) -> None:
         """Ends `run` as SIGTERM does: running jobs may finish; from any thread."""
-        self._obey()
+        self._orders.end()
         self._look.set()
 
-    def _obey(self) -> None:
-        # A signal may interrupt the main thread where that holds a lock, so this takes none.
-        self._end_by = min(self._end_by, time.monotonic() + self._grace)
-        self._told = True
-
-    def _hurry(self) -> None:
-        self._end_by = 0.0
+    def _restart(self) -> None:
+        self._orders.restart = self._orders.stop = True
+        self._look.set()
 
     def run(
         self,
@@ -133,8 +129,8 @@ class Worker:
 
         Then it reserves no more, gives back what has not started and waits `grace` seconds for what
         runs, or to make room for a fresh process until it is done or timed out. In the main thread
-        SIGTERM and SIGINT stop it; a second one ends the waiting. Raises
-        `ConfigError`, `UnknownDriver` or `PluginError` if it cannot start.
+        SIGTERM and SIGINT stop it; a second one ends the waiting; SIGUSR2 pauses it and SIGCONT lets it
+        go on. Raises `ConfigError`, `UnknownDriver` or `PluginError` if it cannot start.
 
         What still runs then keeps its lease, so that nobody else runs it meanwhile. With `leave`,
         which ends the process at once, it is settled first: a job past its time-out has failed, any
@@ -158,20 +154,21 @@ class Worker:
         self, limits: Limits, sleep: float, leave: Callable[[Report], NoReturn] | None
     ) -> Report:
         if self._supervised is not None:
-            self._supervised.listen(self._take_over, self._hurry, self.stop)
-        with self._signals():
+            self._supervised.listen(self._take_over, self._orders.hurry, self.stop)
+        with self._orders.by_signals(supervised=self._supervised is not None):
             parts = self._open(limits, sleep)
             if parts is None:
-                return Report(self._why_told(), 0)
+                return Report(self._orders.reason, 0)
             with self._services():
                 self._tell(events.WorkerStarting)
+                self._heed(parts)  # before anything is taken
                 parts.start()
                 reason = self._watch(parts, limits)
-                if self._signal is not None:
-                    self._tell(events.WorkerInterrupted, signal=self._signal)
-                if reason != "recycled":
-                    self._end_by = min(self._end_by, time.monotonic() + self._grace)
-                unfinished = parts.wind_up(lambda: self._end_by)
+                if self._orders.signal is not None:
+                    self._tell(events.WorkerInterrupted, signal=self._orders.signal)
+                if reason not in ("recycled", "restarted"):
+                    self._orders.end()
+                unfinished = parts.wind_up(self._orders)
             report = Report(reason, parts.hand.jobs, unfinished)
             self._tell(events.WorkerStopping, reason=reason, jobs=report.jobs)
         if leave is not None and unfinished:
@@ -182,7 +179,7 @@ class Worker:
     def _open(self, limits: Limits, sleep: float) -> Parts | None:
         """Waits for a broker that is away; None: told to stop before it came."""
         failures = 0
-        while not self._told:
+        while not self._orders.stop:
             try:
                 return Parts(
                     self._app,
@@ -197,7 +194,9 @@ class Worker:
                     grace=self._grace,
                     board=self._supervised.board if self._supervised else None,
                     imports=self._imports,
+                    born=self._born,
                     noticed=self._look.set,
+                    restart=self._restart,
                     troubled=self.troubled,
                 )
             except ConnectionLost as error:
@@ -209,9 +208,10 @@ class Worker:
 
     def _watch(self, parts: Parts, limits: Limits) -> StopReason:
         started = time.monotonic()
-        while not self._told:
+        while not self._orders.stop:
             self._look.wait(WATCH)
             self._look.clear()
+            self._heed(parts)
             now = time.monotonic()
             idle_since, hand = parts.fetcher.idle_since, parts.hand
             progress = Progress(
@@ -228,35 +228,15 @@ class Worker:
             reason = stop_reason(limits, progress)
             if reason is not None:
                 return reason
-        return self._why_told()
+        return self._orders.reason
 
-    def _why_told(self) -> StopReason:
-        return "stopped" if self._signal is None else "interrupted"
-
-    @contextmanager
-    def _signals(self) -> Iterator[None]:
-        """SIGTERM and SIGINT stop the worker, if this is the main thread; elsewhere the host decides.
-
-        A second one is haste, unless there is a supervisor: then whoever signals to a whole group of
-        processes reaches this one twice, and it is the supervisor that tells of haste.
-        """
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-
-        def told(number: int, frame: object) -> None:
-            self._signal = number
-            if self._told and self._supervised is None:
-                self._hurry()
-            self._obey()
-
-        numbers = [signal.SIGTERM] if self._supervised else [signal.SIGTERM, signal.SIGINT]
-        before = {number: signal.signal(number, told) for number in numbers}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+    def _heed(self, parts: Parts) -> None:
+        """Pauses or goes on as it was told."""
+        paused = self._orders.pause
+        if paused != self._paused:
+            self._paused = paused
+            parts.pause(paused)
+            self._tell(events.WorkerPaused if paused else events.WorkerResumed)
 
     @contextmanager
     def _services(self) -> Iterator[None]:
@@ -276,7 +256,10 @@ class Worker:
                     _log.exception("service %s did not stop as it should", name)
 
     def _take_over(self, died: "Died") -> None:
-        take_over(self._app, self._connection, self.queues, died, lambda: self._told, self.troubled)
+        take_over(self._app, self._connection, self.queues, died, self._gives_up, self.troubled)
+
+    def _gives_up(self) -> bool:
+        return self._orders.stop
 
     def _tell(self, event: type[events.WorkerEvent], **facts: object) -> None:
         if self._app.bus.hears(event):
