@@ -40,6 +40,7 @@ COMMANDS = {
     "migrate": "",
     "workers": "",
     "restart": "",
+    "monitor": "--max 1",
 }
 """Every command that asks a broker, and what it needs."""
 

@@ -194,6 +194,7 @@ class SlowWorker:
             settle=self.closed.append,
             troubled=_calm,
             noticed=lambda: None,
+            rested=lambda: None,
         )
         self._sweep = Sweep(app.batches.tally(connection.name), name)
 

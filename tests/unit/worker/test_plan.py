@@ -148,14 +148,18 @@ def test_a_limit_of_no_jobs_is_reached_at_once() -> None:
 
 def test_each_reason_has_an_exit_code() -> None:
     by_limit = {reason for _, reason in STOPS.values() if reason}
-    assert by_limit | {"stopped", "interrupted", "restarted", "stuck"} == set(EXIT_CODES)
-    assert {reason for reason, code in EXIT_CODES.items() if code} == {"memory", "stuck"}
+    assert by_limit | {"stopped", "interrupted", "restarted", "stuck", "deaf"} == set(EXIT_CODES)
+    assert {reason for reason, code in EXIT_CODES.items() if code} == {"memory", "stuck", "deaf"}
     assert EXIT_CODES["memory"] == 12
 
 
 def test_a_job_that_cannot_be_stopped_comes_before_every_limit() -> None:
     stuck = structs.replace(ALL, stuck=True)
     assert stop_reason(Limits(max_memory=100), stuck) == "stuck"
+
+
+def test_a_worker_that_hears_nothing_ends() -> None:
+    assert stop_reason(Limits(), Progress(0, 0.0, 0.0, 0, empty=False, deaf=True)) == "deaf"
 
 
 def test_a_job_cannot_be_stopped_when_it_outlasts_time_out_and_grace() -> None:

@@ -168,6 +168,12 @@ class Connection:
             if part is not None:
                 part.after_fork()
 
+    def reopen(self) -> Driver | None:
+        """Lets the next use open a new driver; gives the one until now, for the caller to close."""
+        with self._lock:
+            driver, self._driver = self._driver, None
+        return driver
+
     def close(self) -> None:
         """Closes driver and store; using the connection again opens them again."""
         with self._lock:

@@ -30,6 +30,7 @@ COMMANDS = {
     "batches": "Look at batches, retry, cancel or forget them.",
     "failed": "Look at failed jobs, retry or remove them.",
     "workers": "Show the workers that live.",
+    "monitor": "Measure queues against limits.",
     "restart": "Let all workers make room for new ones.",
     "plugins": "List what is installed.",
     "doctor": "Check settings, connections and plugins.",

@@ -43,6 +43,7 @@ REASONS: "Mapping[StopReason, str]" = {
     "recycled": "a fresh process takes over",
     "restarted": "packhorse restart said so",
     "stuck": "a job cannot be stopped",
+    "deaf": "its broker has not answered for minutes",
 }
 
 

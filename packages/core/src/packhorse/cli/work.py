@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TYPE_CHECKING, NoReturn, TypedDict, Unpack
 
 import click
@@ -16,6 +16,7 @@ from packhorse.errors import ConnectionLost
 if TYPE_CHECKING:
     from packhorse.cli.voice import Style
     from packhorse.options import OptionSet
+    from packhorse.worker.health import Look
     from packhorse.worker.supervised import Supervised
     from packhorse.worker.worker import Report, Worker
 
@@ -49,6 +50,8 @@ class Flags(TypedDict):
     recycle_time: float | None
     recycle_memory: int | None
     supervised: str | None
+    health_file: str | None
+    health_port: int | None
 
 
 @click.command()
@@ -99,6 +102,13 @@ class Flags(TypedDict):
 @click.option("--name", metavar="NAME", help="The worker's name, for people.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object a line, for programs.")
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but warnings.")
+@click.option("--health-file", metavar="PATH", help="Touched while the broker answers.")
+@click.option(
+    "--health-port",
+    type=click.IntRange(1, 65535),
+    metavar="N",
+    help="Answers 200 while the broker does, else 503.",
+)
 @click.option("--supervised", hidden=True, metavar="LINK", help="For a supervisor's own use.")
 @click.pass_obj
 def work(setup: Setup, /, **flags: Unpack[Flags]) -> int:
@@ -123,17 +133,30 @@ def _supervise(setup: Setup, flags: Flags) -> int:
     from packhorse.worker.plan import PREFETCH_LIMIT
     from packhorse.worker.supervisor import Supervisor
 
-    return Supervisor(
+    supervisor = Supervisor(
         [sys.executable, "-m", "packhorse", *setup.args],
         name=flags["name"] or f"{socket.gethostname()}-{os.getpid()}",
         processes=1 if flags["once"] else flags["processes"],
         lines=3 * flags["concurrency"] + PREFETCH_LIMIT,
         grace=flags["grace"],
-    ).run()
+    )
+    with _health(flags, supervisor.health):
+        return supervisor.run()
+
+
+def _health(flags: Flags, look: "Look") -> AbstractContextManager[object]:
+    """What answers whoever watches this process, if it was asked for."""
+    file, port = flags["health_file"], flags["health_port"]
+    if file is None and port is None:
+        return nullcontext()
+    from packhorse.worker.health import Health
+
+    return Health(look, file, port)
 
 
 def _work(setup: Setup, flags: Flags) -> int:
     """A worker in this process."""
+    from packhorse.cli import titles
     from packhorse.cli.voice import Voice
     from packhorse.registry import names
     from packhorse.worker.collector import collect_seldom
@@ -149,6 +172,7 @@ def _work(setup: Setup, flags: Flags) -> int:
     worker = _worker(setup, flags, overrides, supervised)
     voice = Voice(worker, _style(flags))
     voice.listen(app.bus)
+    titles.listen(app.bus)
     voice.started(app.connection(flags["connection"]), len(names()) - len(OWN_JOBS))
     started = time.monotonic()
 
@@ -157,17 +181,18 @@ def _work(setup: Setup, flags: Flags) -> int:
         _farewell(supervised, report)
         _leave(report)
 
-    report = worker.run(
-        stop_when_empty=flags["stop_when_empty"] or flags["once"],
-        stop_when_empty_for=flags["stop_when_empty_for"],
-        max_jobs=1 if flags["once"] else flags["max_jobs"],
-        max_time=flags["max_time"],
-        max_memory=_bytes(flags["max_memory"]),
-        recycling=Recycling(
-            flags["recycle_jobs"], flags["recycle_time"], _bytes(flags["recycle_memory"])
-        ),
-        leave=leave,
-    )
+    with nullcontext() if supervised else _health(flags, lambda: [worker.health()]):
+        report = worker.run(
+            stop_when_empty=flags["stop_when_empty"] or flags["once"],
+            stop_when_empty_for=flags["stop_when_empty_for"],
+            max_jobs=1 if flags["once"] else flags["max_jobs"],
+            max_time=flags["max_time"],
+            max_memory=_bytes(flags["max_memory"]),
+            recycling=Recycling(
+                flags["recycle_jobs"], flags["recycle_time"], _bytes(flags["recycle_memory"])
+            ),
+            leave=leave,
+        )
     voice.stopped(report, time.monotonic() - started)
     _farewell(supervised, report)
     return report.exit_code

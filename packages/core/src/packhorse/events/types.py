@@ -226,6 +226,25 @@ class AllQueuesResumed(Event, frozen=True, kw_only=True):
     connection: str
 
 
+class QueueBusy(Event, frozen=True, kw_only=True):
+    """More jobs wait on a queue than the `limit` with which it was measured (by whoever measured)."""
+
+    connection: str
+    queue: str
+    waiting: int
+    limit: int
+
+
+class LongWait(Event, frozen=True, kw_only=True):
+    """The oldest job of a queue has been due for more seconds than the `limit` with which it was
+    measured (by whoever measured)."""
+
+    connection: str
+    queue: str
+    oldest: float
+    limit: float
+
+
 class QueueCleared(Event, frozen=True, kw_only=True):
     """`count` messages were removed from a queue."""
 

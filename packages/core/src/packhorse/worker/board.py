@@ -11,9 +11,9 @@ import tempfile
 from typing import NamedTuple
 from uuid import UUID
 
-_BEAT = struct.Struct("d")
+_HEAD = struct.Struct("dd")  # the last beat, and until when the process counts as well
+_MOMENT = struct.Struct("d")
 _LINE = struct.Struct("16sd?d")  # in this order: without its last number a line is not there
-_KILL_AT = struct.Struct("d")
 _EMPTY = bytes(_LINE.size)
 NEVER = float("inf")
 
@@ -40,13 +40,13 @@ class Board:
 
     def __init__(self, memory: mmap.mmap) -> None:
         self._memory = memory
-        self._lines = (len(memory) - _BEAT.size) // _LINE.size
+        self._lines = (len(memory) - _HEAD.size) // _LINE.size
         self._free = list(reversed(range(self._lines)))
 
     @classmethod
     def make(cls, lines: int) -> "tuple[Board, int]":
         """A new board and the descriptor that the other process is to inherit."""
-        size = _BEAT.size + lines * _LINE.size
+        size = _HEAD.size + lines * _LINE.size
         descriptor = _shared(size)
         return cls(mmap.mmap(descriptor, size)), descriptor
 
@@ -69,7 +69,7 @@ class Board:
     def is_over(self, line: int | None) -> None:
         """Writes that a job's handler has ended; until it is settled it keeps its line."""
         if line is not None:
-            _KILL_AT.pack_into(self._memory, _start(line) + 16, NEVER)
+            _MOMENT.pack_into(self._memory, _start(line) + 16, NEVER)
 
     def leave(self, line: int | None) -> None:
         """Wipes a line."""
@@ -78,18 +78,27 @@ class Board:
             self._free.append(line)
 
     def beat(self, now: float) -> None:
-        """Writes that the process is well."""
-        _BEAT.pack_into(self._memory, 0, now)
+        """Writes that the process lives."""
+        _MOMENT.pack_into(self._memory, 0, now)
 
     def last_beat(self) -> float:
-        """When the process was last well; 0.0 if it has not said so yet."""
-        moment: float = _BEAT.unpack_from(self._memory, 0)[0]
+        """When the process said last that it lives; 0.0 if it has not yet."""
+        moment: float = _MOMENT.unpack_from(self._memory, 0)[0]
+        return moment
+
+    def say_well(self, until: float) -> None:
+        """Writes that the broker has answered, and until when that is lately."""
+        _MOMENT.pack_into(self._memory, _MOMENT.size, until)
+
+    def well_until(self) -> float:
+        """Until when the process counts as in contact with its broker."""
+        moment: float = _MOMENT.unpack_from(self._memory, _MOMENT.size)[0]
         return moment
 
     def running(self) -> list[Running]:
         """What has started, or had when the process died, and was not settled."""
         found = []
-        for id, kill_at, alone, since in _LINE.iter_unpack(self._memory[_BEAT.size :]):
+        for id, kill_at, alone, since in _LINE.iter_unpack(self._memory[_HEAD.size :]):
             if since:
                 found.append(Running(UUID(bytes=id), since, kill_at, alone))
         return found
@@ -99,7 +108,7 @@ class Board:
 
 
 def _start(line: int) -> int:
-    return _BEAT.size + line * _LINE.size
+    return _HEAD.size + line * _LINE.size
 
 
 def _shared(size: int) -> int:

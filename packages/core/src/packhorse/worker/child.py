@@ -10,6 +10,7 @@ from contextlib import suppress
 import msgspec
 
 from packhorse.worker.board import Board
+from packhorse.worker.health import ProcessHealth
 from packhorse.worker.reaper import Remains, reap
 from packhorse.worker.supervised import Farewell, Link, Ready, Said, TakenOver, Told
 from packhorse.worker.supervision import MARGIN, Ended
@@ -61,6 +62,13 @@ class Child:
     def responds(self, now: float) -> bool:
         """Whether it hears what it is told."""
         return self.ready and self._reason is None and now - self.board.last_beat() < ALIVE
+
+    def health(self, now: float) -> ProcessHealth:
+        """How it is, as its board says; from any thread, also when it is being buried."""
+        with suppress(ValueError):  # its board is closed
+            running = len(self.board.running())
+            return ProcessHealth(self.name, now < self.board.well_until(), running)
+        return ProcessHealth(self.name, False, 0)
 
     def tell(self, message: Told) -> None:
         """Tells it something; what it is too busy to hear now it is told by `flush`."""

@@ -40,13 +40,16 @@ class Courier:
     """
 
     def __init__(self, app: "Packhorse", connection: "Connection", worker: str) -> None:
-        driver: object = connection.driver
         self._app = app
         self._connection = connection
         self._worker = worker
-        self._lists = driver if isinstance(driver, Lists) else None
         self._noted: dict[tuple[UUID, bytes], tuple[str, How]] = {}
         self._missing: set[str] = set()
+
+    @property
+    def _lists(self) -> Lists | None:
+        driver: object = self._connection.driver
+        return driver if isinstance(driver, Lists) else None
 
     def early(self, brings: Consequences) -> bool:
         """Whether anything is sent, written or counted before the broker is told."""
@@ -106,9 +109,10 @@ class Courier:
 
         None of them where it cannot be asked.
         """
-        if self._lists is None or not outcomes:
+        lists = self._lists
+        if lists is None or not outcomes:
             return [False] * len(outcomes)
-        found = self._lists.get([one.delivery.message.id for one in outcomes])
+        found = lists.get([one.delivery.message.id for one in outcomes])
         return [
             listed.state == "dead" and isinstance(one, Dead)
             if listed is not None

@@ -46,6 +46,7 @@ class Fetcher:
         settle: Callable[[Settlement], None],
         troubled: Callable[[Exception, float], None],
         noticed: Callable[[], None],
+        rested: Callable[[], None],
     ) -> None:
         self._site = site
         self._consumer = consumer
@@ -60,6 +61,7 @@ class Fetcher:
         self._settle = settle
         self._troubled = troubled
         self._noticed = noticed
+        self._rested = rested
         self._gate = Gate(site.app)
         self._paused: frozenset[str] = frozenset()
         self._held_back: frozenset[str] = frozenset()
@@ -148,8 +150,10 @@ class Fetcher:
 
     def _stand_by(self) -> None:
         self._see_paused(self._held_back)
-        if not (self._halted or self._hand.held):
-            self._be_idle()
+        if not self._hand.held:
+            self._rested()  # it asks for nothing, so no answer is missed
+            if not self._halted:
+                self._be_idle()
 
     def _be_idle(self) -> None:
         self.empty = True

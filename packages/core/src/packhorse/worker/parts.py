@@ -12,6 +12,7 @@ from packhorse.worker.attempt import Verdict
 from packhorse.worker.board import Board
 from packhorse.worker.closing import Settlement, close, give_back
 from packhorse.worker.companion import Companion
+from packhorse.worker.contact import Contact
 from packhorse.worker.courier import Courier
 from packhorse.worker.execution import Execution, Site
 from packhorse.worker.fetcher import Fetcher
@@ -33,6 +34,7 @@ from packhorse.worker.sweeper import Sweeper
 from packhorse.worker.telling import tell_lost
 from packhorse.worker.thread_runner import ThreadRunner
 from packhorse.worker.time_up import TimeUp
+from packhorse.worker.watchdog import patience
 
 if TYPE_CHECKING:
     from packhorse.app import Packhorse
@@ -82,7 +84,7 @@ class Parts:
             connection.require_store,
             self.interruption.event,
         )
-        self.consumer = driver.consumer(name)
+        self.consumer = Contact(connection, name, patience(connection.settings.lease, sleep), board)
         companion = Companion.of(connection, name)
         courier = Courier(app, connection, name)
         self.sweeper = Sweeper(app, connection, name, troubled)
@@ -116,6 +118,7 @@ class Parts:
             settle=self.settler.put,
             troubled=troubled,
             noticed=noticed,
+            rested=self.consumer.note,
         )
         self.presence = Presence(
             self.site,

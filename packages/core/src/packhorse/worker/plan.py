@@ -25,6 +25,7 @@ StopReason = Literal[
     "recycled",
     "restarted",
     "stuck",
+    "deaf",
 ]
 EXIT_CODES: dict[StopReason, int] = {
     "stopped": 0,
@@ -37,6 +38,7 @@ EXIT_CODES: dict[StopReason, int] = {
     "recycled": 0,
     "restarted": 0,
     "stuck": 1,
+    "deaf": 1,
 }
 
 
@@ -84,7 +86,8 @@ class Limits(Struct, frozen=True):
 class Progress(Struct, frozen=True):
     """How far a worker is: jobs that it has run, seconds since its start and since it last had
     anything in hand, resident bytes, whether the last reservation, with nothing held, was empty, and
-    whether a job runs on that cannot be stopped."""
+    whether a job runs on that cannot be stopped, and whether nothing runs and the broker has not answered
+    for so long that it never will."""
 
     jobs: int
     age: float
@@ -92,6 +95,7 @@ class Progress(Struct, frozen=True):
     memory: int
     empty: bool
     stuck: bool = False
+    deaf: bool = False
 
 
 def prefetch(mean: float | None, concurrency: int) -> int:
@@ -124,6 +128,8 @@ def stop_reason(limits: Limits, progress: Progress) -> StopReason | None:
     """Why the worker should stop now, None if it should not."""
     if progress.stuck:
         return "stuck"
+    if progress.deaf:
+        return "deaf"
     if limits.max_memory is not None and progress.memory > limits.max_memory:
         return "memory"
     if limits.max_jobs is not None and progress.jobs >= limits.max_jobs:

@@ -18,7 +18,7 @@ interpreter's lock stops all threads."""
 MARGIN = 5.0
 """Seconds that a process has beyond what it was given, before it is killed."""
 
-REPLACED = frozenset({"recycled", "restarted", "stuck", "interrupted"})
+REPLACED = frozenset({"recycled", "restarted", "stuck", "deaf", "interrupted"})
 """Reasons for which a process that ends by itself is replaced at once."""
 
 USAGE = 2

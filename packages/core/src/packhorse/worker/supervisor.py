@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from packhorse.worker.child import Child
+from packhorse.worker.health import ProcessHealth
 from packhorse.worker.reaper import Remains, told
 from packhorse.worker.supervised import Died, Hurry
 from packhorse.worker.supervision import (
@@ -29,6 +30,7 @@ from packhorse.worker.supervision import (
     to_blame,
     why_kill,
 )
+from packhorse.worker.title import entitle
 
 TICK = 0.5
 """Seconds between two looks at the boards; ends and signals are noticed at once."""
@@ -70,6 +72,7 @@ class Supervisor:
 
     def run(self) -> int:
         """Supervises; gives the exit code."""
+        entitle("super")
         with self._woken_by_signals() as wake:
             try:
                 while self._starts or self._alive:
@@ -83,6 +86,11 @@ class Supervisor:
                 for one in self._alive:
                     one.send(signal.SIGKILL)
                 self._selector.close()
+
+    def health(self) -> list[ProcessHealth]:
+        """How its processes are; from any thread."""
+        now = time.monotonic()
+        return [one.health(now) for one in list(self._alive)]
 
     @contextmanager
     def _woken_by_signals(self) -> Iterator[int]:

@@ -18,6 +18,7 @@ from packhorse import events
 from packhorse.current import choose
 from packhorse.errors import ConfigError, ConnectionLost
 from packhorse.options import NOTHING, OptionSet
+from packhorse.worker.health import ProcessHealth
 from packhorse.worker.memory import resident
 from packhorse.worker.orders import Orders
 from packhorse.worker.parts import Parts
@@ -31,6 +32,8 @@ from packhorse.worker.plan import (
     trouble_pause,
 )
 from packhorse.worker.rescuing import take_over
+from packhorse.worker.threads import thread
+from packhorse.worker.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from packhorse.app import Packhorse
@@ -104,6 +107,7 @@ class Worker:
         self._born = supervised.born if supervised else time.time()
         self._orders = Orders(grace)
         self._paused = False
+        self._parts: Parts | None = None
 
     def stop(self) -> None:
         """Ends `run` as SIGTERM does: running jobs may finish; from any thread."""
@@ -156,7 +160,7 @@ class Worker:
         if self._supervised is not None:
             self._supervised.listen(self._take_over, self._orders.hurry, self.stop)
         with self._orders.by_signals(supervised=self._supervised is not None):
-            parts = self._open(limits, sleep)
+            self._parts = parts = self._open(limits, sleep)
             if parts is None:
                 return Report(self._orders.reason, 0)
             with self._services():
@@ -168,13 +172,24 @@ class Worker:
                     self._tell(events.WorkerInterrupted, signal=self._orders.signal)
                 if reason not in ("recycled", "restarted"):
                     self._orders.end()
-                unfinished = parts.wind_up(self._orders)
+                deaf = reason == "deaf"  # then nothing runs, and nothing can be told the broker
+                unfinished = 0 if deaf else parts.wind_up(self._orders)
             report = Report(reason, parts.hand.jobs, unfinished)
             self._tell(events.WorkerStopping, reason=reason, jobs=report.jobs)
+        if leave is not None and deaf:
+            leave(report)
         if leave is not None and unfinished:
             parts.abandon(lambda: leave(report))
-        parts.close()
+        if not deaf:
+            parts.close()
         return report
+
+    def health(self) -> ProcessHealth:
+        """Whether the broker has answered lately; from any thread."""
+        parts = self._parts
+        if parts is None:
+            return ProcessHealth(self.name, False, 0)
+        return ProcessHealth(self.name, parts.consumer.well, len(parts.hand.started))
 
     def _open(self, limits: Limits, sleep: float) -> Parts | None:
         """Waits for a broker that is away; None: told to stop before it came."""
@@ -208,12 +223,16 @@ class Worker:
 
     def _watch(self, parts: Parts, limits: Limits) -> StopReason:
         started = time.monotonic()
+        dog = Watchdog(parts.consumer.patience, started)
         while not self._orders.stop:
             self._look.wait(WATCH)
             self._look.clear()
             self._heed(parts)
             now = time.monotonic()
             idle_since, hand = parts.fetcher.idle_since, parts.hand
+            silence = dog.look(now, parts.consumer.answered)
+            if silence == "open anew":
+                thread("reopen", parts.consumer.rebuild).start()
             progress = Progress(
                 jobs=hand.jobs,
                 age=now - started,
@@ -224,6 +243,7 @@ class Worker:
                     execution.cannot_be_stopped(self._grace, now)
                     for execution in list(hand.started.values())
                 ),
+                deaf=silence == "deaf" and not hand.started,
             )
             reason = stop_reason(limits, progress)
             if reason is not None:
