@@ -51,13 +51,16 @@ def chain_key(id: UUID) -> str:
 
 
 def cancel_key(id: UUID) -> str:
-    """Where the store keeps that a chain is cancelled."""
-    return f"chain:{id}:cancelled"
+    """Where the store keeps that a chain is cancelled.
+
+    Each link asks, so these keys stand together, apart from the long values of the portions.
+    """
+    return f"chain-cancelled:{id}"
 
 
 def portion_key(id: UUID, number: int) -> str:
     """Where the store keeps a portion of a long chain's links."""
-    return f"chain:{id}:{number}"
+    return f"chain-links:{id}:{number}"
 
 
 def link_id(chain: UUID, place: int) -> UUID:

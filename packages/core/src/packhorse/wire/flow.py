@@ -11,7 +11,7 @@ from packhorse.driver.message import Unique
 class Link(Struct, frozen=True, omit_defaults=True):
     """One job that is to be sent later, whole.
 
-    `until` and `expires` are in seconds from its sending, `until_at` and `expires_at` moments in
+    `delay`, `until` and `expires` are in seconds from its sending, `until_at` and `expires_at` moments in
     seconds since 1970; the rest is as in `Body` and `Message`.
     """
 
@@ -22,7 +22,7 @@ class Link(Struct, frozen=True, omit_defaults=True):
     ser: str = "json"
     overrides: Mapping[str, Raw] = {}
     codecs: tuple[str, ...] = ()
-    delay: float = 0.0
+    delay: float | None = None
     until: float | None = None
     until_at: float | None = None
     expires: float | None = None
