@@ -15,6 +15,7 @@ from packhorse.testing.driver_suite import DriverSuite  # noqa: E402
 from packhorse.testing.faults import FaultyDriver  # noqa: E402
 from packhorse.testing.forwarding import ForwardingConsumer, ForwardingDriver  # noqa: E402
 from packhorse.testing.plugin_suite import PluginSuite  # noqa: E402
+from packhorse.testing.proxy import FaultProxy  # noqa: E402
 from packhorse.testing.recorder import Recorder  # noqa: E402
 from packhorse.testing.running import Running  # noqa: E402
 from packhorse.testing.store_suite import StoreSuite  # noqa: E402
@@ -22,6 +23,7 @@ from packhorse.testing.waiting import eventually  # noqa: E402
 
 __all__ = [
     "DriverSuite",
+    "FaultProxy",
     "FaultyDriver",
     "ForwardingConsumer",
     "ForwardingDriver",
