@@ -9,6 +9,7 @@ import pytest
 
 from packhorse.function_job import FunctionJob
 from packhorse.testing import eventually
+from packhorse.worker.child import ALIVE
 from tests.integration.jobs import dies_at_most_once
 from tests.integration.processes import by_job
 from tests.integration.supervisor.conftest import Team, children, send
@@ -61,6 +62,25 @@ def test_who_was_to_take_over_dies_as_well(team: Team) -> None:
         assert (
             second.start - died < SOON + 1.0
         )  # a process has to start first, and one for each job
+
+
+def test_who_was_to_take_over_hangs(team: Team) -> None:
+    """The next one is told to, once the first has given no sign of life for a moment."""
+    supervisor = team.supervisor("--concurrency", "1", processes=3)
+    first, *others = team.at_work(supervisor, 3)
+    for number in range(6):
+        team.app.dispatch(is_hunted.bind(number, 4.0))
+    eventually(lambda: len({run.pid for run in team.runs()}) == 3, 10)
+    victim, number = next((run.pid, run.number) for run in team.runs() if run.pid in others)
+    send(first, signal.SIGSTOP)  # it sleeps in its job and holds no lock of the file
+    died = send(victim, signal.SIGKILL)
+    eventually(lambda: len(by_job(team.runs())[number]) == 2, 20)
+    send(first, signal.SIGCONT)
+    again = by_job(team.runs())[number][1]
+    assert again.pid not in (first, victim)
+    assert again.deliveries == 2
+    assert again.start - died < ALIVE + 2 * SOON + 4.0  # everybody was busy
+    team.becomes_empty(40)
 
 
 @pytest.mark.parametrize("one", [leaves_a_fork_behind, leaves_a_program_behind])
