@@ -255,3 +255,23 @@ def lasts_a_second(path: str) -> None:
     note(path, f"started {os.getpid()}")
     time.sleep(1)
     note(path, "ended")
+
+
+class Checkpoints(Job, isolate=True):
+    """Waits until its worker is told to end, and puts itself back; it takes a while until it can start."""
+
+    path: str
+    opening: float = 0.0
+
+    def timeout(self) -> float:
+        time.sleep(self.opening)
+        return 0
+
+    def interrupted(self, signal: int) -> None:
+        note(self.path, f"interrupted by {signal} in {os.getpid()}")
+
+    def handle(self, ctx: JobContext) -> None:
+        note(self.path, f"started {os.getpid()}")
+        if ctx.wait(30) and ctx.interrupted:
+            ctx.release(why="to be continued")
+            time.sleep(0.2)  # what `interrupted` does is done by then

@@ -1,6 +1,7 @@
 """Isolated jobs in a worker of this process: they crash, hang and hog, and nobody else is harmed."""
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from packhorse import JobContext, JobHandle, Packhorse, batch, chain, events, job
 from packhorse.failed import FailedJob
 from packhorse.pending import Pending
-from packhorse.testing import Recorder, eventually
+from packhorse.testing import Recorder, Running, eventually
 from tests.integration import isolated_jobs as jobs
 from tests.integration.working import becomes_empty, drain, working
 
@@ -345,3 +346,21 @@ def test_memory_is_out_of_reach_and_says_so(memory: Packhorse, path: str) -> Non
     (found,) = memory.failed.list()
     assert found.failures[0].type == "packhorse.errors.Unsupported"
     assert "memory:// lives in the worker's process" in found.failures[0].message
+
+
+@pytest.mark.parametrize("early", [True, False], ids=["early", "late"])
+def test_what_runs_hears_that_the_worker_ends(app: Packhorse, path: str, early: bool) -> None:
+    """Early: while the process does not run the job yet."""
+    jobs.Checkpoints(path=path, opening=0.3 if early else 0.0).dispatch()
+    worker = app.worker()
+    if early:
+        app.on(events.JobProcessing)(lambda event: worker.stop())
+    running = Running(worker.run)
+    eventually(lambda: len(notes(path)) >= 1, within=20)
+    worker.stop()
+    assert running.answer(within=10).unfinished == 0
+    assert app.queue().counts().ready == 1
+    said = notes(path)
+    (pid,) = {line.split()[-1] for line in said}
+    assert sorted(said) == [f"interrupted by {int(signal.SIGTERM)} in {pid}", f"started {pid}"]
+    assert int(pid) != os.getpid()

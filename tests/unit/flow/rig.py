@@ -30,12 +30,13 @@ from packhorse.worker.attempt import Finish, Verdict
 from packhorse.worker.closing import Settlement, close
 from packhorse.worker.companion import Companion
 from packhorse.worker.courier import Courier
-from packhorse.worker.execution import Execution, Site
+from packhorse.worker.execution import Execution
 from packhorse.worker.fetcher import Fetcher
 from packhorse.worker.hand import Hand
 from packhorse.worker.plan import Limits
 from packhorse.worker.policy import Policies
 from packhorse.worker.settler import Settler
+from packhorse.worker.site import Site
 from tests.unit.flow.fates import Fate, FatedStore, Fates, fated
 
 LEASE = 30.0

@@ -10,8 +10,9 @@ from packhorse.driver.message import Delivery, Message
 from packhorse.options import NOTHING
 from packhorse.wire.codec import Codec
 from packhorse.wire.seal import open_envelope
-from packhorse.worker.execution import Execution, Site
+from packhorse.worker.execution import Execution
 from packhorse.worker.policy import Policies
+from packhorse.worker.site import Site
 
 
 def site(app: Packhorse, codecs: Mapping[str, Codec] | None = None) -> Site:

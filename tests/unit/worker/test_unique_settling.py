@@ -17,11 +17,12 @@ from packhorse.worker.attempt import Bury
 from packhorse.worker.closing import close, give_back
 from packhorse.worker.companion import Companion
 from packhorse.worker.courier import Courier
-from packhorse.worker.execution import Execution, Site
+from packhorse.worker.execution import Execution
 from packhorse.worker.gate import Gate
 from packhorse.worker.hand import Hand
 from packhorse.worker.policy import Policies
 from packhorse.worker.settler import Settler
+from packhorse.worker.site import Site
 
 
 @job(name="brand", unique=True)

@@ -29,10 +29,11 @@ from packhorse.worker.asking import finish
 from packhorse.worker.attempt import Bury, Ending
 from packhorse.worker.closing import Settlement, close
 from packhorse.worker.courier import Courier
-from packhorse.worker.execution import Execution, Site
+from packhorse.worker.execution import Execution
 from packhorse.worker.gate import Gate, asks
 from packhorse.worker.masking import shown
 from packhorse.worker.policy import Policies
+from packhorse.worker.site import Site
 from packhorse.worker.telling import tell_attempted, tell_running, tell_settled
 
 if TYPE_CHECKING:

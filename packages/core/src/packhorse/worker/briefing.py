@@ -27,7 +27,7 @@ def brief(execution: "Execution", body: "Body") -> JobContext:
         execution.arguments,
         delivery.reserved_at,
         execution.arrived,
-        site.interrupted,
+        None if site.interruption is None else site.interruption.event,
     )
     context.may_report = site.may_report
     if envelope.enc:

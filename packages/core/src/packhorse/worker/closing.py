@@ -16,10 +16,11 @@ from packhorse.wire.envelope import Death, Envelope, Failure
 from packhorse.wire.seal import open_envelope, recount, seal
 from packhorse.worker.account import account
 from packhorse.worker.attempt import Again, Bury, Verdict
-from packhorse.worker.execution import Execution, Site
+from packhorse.worker.execution import Execution
 from packhorse.worker.failure import LIMIT, failure, head, keep, text_of
 from packhorse.worker.following import Consequences, consequences, unrun, waiting_again
 from packhorse.worker.masking import shown
+from packhorse.worker.site import Site
 
 if TYPE_CHECKING:
     from packhorse.wire.codec import Codec

@@ -6,8 +6,6 @@ decides what follows. No thread is started and no broker is called here.
 
 import asyncio
 import random
-import threading
-from collections.abc import Mapping
 from types import CoroutineType
 from typing import TYPE_CHECKING
 
@@ -18,10 +16,8 @@ from packhorse.context import Fail, JobContext, enter, leave
 from packhorse.definition import Definition
 from packhorse.driver.message import Delivery
 from packhorse.errors import JobTimedOut, PackhorseError
-from packhorse.events.bus import Bus
 from packhorse.middleware.compose import Onion
 from packhorse.options import NOTHING, Middleware
-from packhorse.wire.codec import Codec
 from packhorse.wire.envelope import Body, Envelope
 from packhorse.wire.seal import arguments, open_body
 from packhorse.worker.attempt import Bury, Ending, Facts, Finish, Policy, Verdict, after, before
@@ -29,32 +25,14 @@ from packhorse.worker.briefing import brief
 from packhorse.worker.failure import text_of
 from packhorse.worker.passage import Passage
 from packhorse.worker.plan import hard_time_out
-from packhorse.worker.policy import Policies, read_overrides
+from packhorse.worker.policy import read_overrides
+from packhorse.worker.site import Site
 from packhorse.worker.time_up import TimeUp, was_stopped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from packhorse.app import Packhorse
-    from packhorse.connection import Connection
     from packhorse.worker.claims import Claimed
-
-
-class Site(Struct, frozen=True):
-    """Where attempts happen: a worker on a connection, and what the app puts round each attempt."""
-
-    worker: str
-    app: "Packhorse"
-    connection: "Connection"
-    policies: Policies
-    codecs: Mapping[str, Codec]
-    middleware: tuple[Middleware, ...] = ()
-    may_report: "Callable[[], None] | None" = None
-    interrupted: threading.Event | None = None
-
-    @property
-    def bus(self) -> Bus:
-        return self.app.bus
 
 
 _RETURNED = Ending()

@@ -18,10 +18,11 @@ from packhorse.wire.seal import open_envelope
 from packhorse.worker.attempt import Again, Bury, Finish, unknown
 from packhorse.worker.closing import Settlement, bury, close, close_buried, give_back, wait_for_name
 from packhorse.worker.companion import Companion
-from packhorse.worker.execution import Execution, Site
+from packhorse.worker.execution import Execution
 from packhorse.worker.gate import Gate, asks
 from packhorse.worker.hand import Hand
 from packhorse.worker.plan import Limits, to_reserve, trouble_pause
+from packhorse.worker.site import Site
 from packhorse.worker.threads import thread
 
 _log = logging.getLogger("packhorse.worker")

@@ -29,7 +29,8 @@ from packhorse.worker.attempt import Again, Bury, Finish, Verdict
 if TYPE_CHECKING:
     from packhorse.connection import Connection
     from packhorse.worker.claims import Claimed
-    from packhorse.worker.execution import Execution, Site
+    from packhorse.worker.execution import Execution
+    from packhorse.worker.site import Site
 
 GOES_ON = frozenset({"done", "deleted", "skipped"})
 """Results with which a chain goes on."""

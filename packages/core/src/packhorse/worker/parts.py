@@ -14,25 +14,23 @@ from packhorse.worker.closing import Settlement, close, give_back
 from packhorse.worker.companion import Companion
 from packhorse.worker.contact import Contact
 from packhorse.worker.courier import Courier
-from packhorse.worker.execution import Execution, Site
+from packhorse.worker.execution import Execution
 from packhorse.worker.fetcher import Fetcher
 from packhorse.worker.hand import Hand
 from packhorse.worker.holder import Holder
 from packhorse.worker.interruption import Interruption
-from packhorse.worker.isolated.place import runs_alone
-from packhorse.worker.isolated.runner import IsolatedRunner
 from packhorse.worker.keeper import Keeper
-from packhorse.worker.loop_runner import LoopRunner
 from packhorse.worker.orders import Orders
 from packhorse.worker.plan import Limits
 from packhorse.worker.policy import Policies
 from packhorse.worker.presence import Presence
 from packhorse.worker.relay import Relay
 from packhorse.worker.runner import Terms
+from packhorse.worker.runners import Runners
 from packhorse.worker.settler import Settler
+from packhorse.worker.site import Site
 from packhorse.worker.sweeper import Sweeper
 from packhorse.worker.telling import tell_lost
-from packhorse.worker.thread_runner import ThreadRunner
 from packhorse.worker.time_up import TimeUp
 from packhorse.worker.watchdog import patience
 
@@ -70,40 +68,31 @@ class Parts:
         restart: Callable[[], None],
         troubled: Callable[[Exception, float], None],
     ) -> None:
-        driver = connection.driver
-        codecs, around = connection.known_codecs(), app.wiring.middleware
+        lease = connection.settings.lease
         self.hand = Hand(limits.max_jobs, noticed, board)
-        self.interruption = Interruption(self.hand)
+        self.interruption = Interruption()
         self.site = Site(
             name,
             app,
             connection,
             Policies(flags),
-            codecs,
-            around,
+            connection.known_codecs(),
+            app.wiring.middleware,
             connection.require_store,
-            self.interruption.event,
+            self.interruption,
         )
-        self.consumer = Contact(connection, name, patience(connection.settings.lease, sleep), board)
+        self.consumer = Contact(connection, name, patience(lease, sleep), board)
         companion = Companion.of(connection, name)
         courier = Courier(app, connection, name)
         self.sweeper = Sweeper(app, connection, name, troubled)
         self.settler = Settler(self.site, self.consumer, self.hand, companion, courier, troubled)
-        self.keeper = Keeper(
-            self.consumer,
-            self.hand,
-            connection.settings.lease,
-            driver.capabilities.fencing == "clock",
-            self.settler.put,
-            troubled,
-        )
-        self.holder = Holder(self.hand, connection.settings.lease, troubled)
+        by_clock = connection.driver.capabilities.fencing == "clock"
+        self.keeper = Keeper(self.consumer, self.hand, lease, by_clock, self.settler.put, troubled)
+        self.holder = Holder(self.hand, lease, troubled)
         self.relay = Relay(connection, self.hand, self.keeper.hurry, troubled)
         self._grace = grace
         terms = Terms(self.hand, concurrency, rest, self._finished, board, grace)
-        self.threads = ThreadRunner(terms)
-        self.loop = LoopRunner(terms)
-        self.isolated = IsolatedRunner(terms, self.site, imports)
+        self.runners = Runners(terms, self.site, imports)
         self.fetcher = Fetcher(
             self.site,
             self.consumer,
@@ -114,7 +103,7 @@ class Parts:
             sleep=sleep,
             unknown_limit=app.settings.unknown_job_limit,
             companion=companion,
-            submit=self._submit,
+            submit=self.runners.submit,
             settle=self.settler.put,
             troubled=troubled,
             noticed=noticed,
@@ -149,11 +138,11 @@ class Parts:
         """Tells what runs, and lets it finish until the worker is to have ended; how many had not."""
         signal = orders.signal or SIGTERM
         self.presence.show("stopping")
-        self.interruption.tell(signal)
+        self._interrupt(signal)
         self.fetcher.stop()
         self.keeper.return_unstarted()
         while self._waits_for_some() and time.monotonic() < orders.end_by:
-            self.interruption.tell(signal)
+            self._interrupt(signal)
             self.hand.room.clear()
             if self._waits_for_some():
                 self.hand.room.wait(0.1)
@@ -163,22 +152,23 @@ class Parts:
             _log.warning("%d jobs were still running when grace was over", unfinished)
         return unfinished
 
+    def _interrupt(self, signal: int) -> None:
+        self.interruption.tell(signal, list(self.hand.started.values()))
+
     def abandon(self, leave: Callable[[], NoReturn]) -> NoReturn:
         """Settles what still runs and ends the process in the next statement, so that it ends there
         before it can begin elsewhere."""
         self.presence.stop()
-        self.isolated.end()
+        self.runners.kill()
         running = [one for one in list(self.hand.started.values()) if not one.duration]
         self.settler.settle_rest([_abandoned(one) for one in running])
         leave()
 
     def close(self) -> None:
         """Ends the threads; what still runs keeps its lease until that ends, but for what is killed here."""
-        self.isolated.stop()
+        self.runners.stop()
         if killed := [one for one in list(self.hand.started.values()) if one.isolated]:
             self.settler.settle_rest([_abandoned(one) for one in killed])
-        self.threads.stop()
-        self.loop.stop()
         self.keeper.stop()
         self.holder.stop()
         self.relay.stop()
@@ -192,12 +182,6 @@ class Parts:
         started = list(self.hand.started.values())
         stuck = [execution for execution in started if execution.cannot_be_stopped(grace, now)]
         return len(self.hand.held) > len(stuck)
-
-    def _submit(self, execution: Execution) -> None:
-        if runs_alone(execution):
-            self.isolated.submit(execution)
-        else:
-            (self.loop if execution.definition.is_async else self.threads).submit(execution)
 
     def _finished(self, execution: Execution, verdict: Verdict) -> None:
         if execution.lost:

@@ -17,9 +17,9 @@ from packhorse.driver.abilities import Pauses
 from packhorse.errors import PackhorseError, StoreRequired
 from packhorse.pausing import StorePauses
 from packhorse.store.contract import Absent, AddMembers, Condition, Equals, Group, Put, Value
-from packhorse.worker.execution import Site
 from packhorse.worker.hand import Hand
 from packhorse.worker.memory import resident
+from packhorse.worker.site import Site
 from packhorse.worker.threads import thread
 
 BEAT = 10.0

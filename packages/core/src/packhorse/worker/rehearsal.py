@@ -12,10 +12,11 @@ from packhorse.options import NOTHING
 from packhorse.store.contract import Store
 from packhorse.store.update import Told, Update
 from packhorse.worker.attempt import Bury, Finish
-from packhorse.worker.execution import Execution, Site
+from packhorse.worker.execution import Execution
 from packhorse.worker.failure import text_of
 from packhorse.worker.passage import Passage
 from packhorse.worker.policy import Policies
+from packhorse.worker.site import Site
 
 if TYPE_CHECKING:
     from packhorse.app import Packhorse

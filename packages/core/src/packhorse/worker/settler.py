@@ -17,10 +17,10 @@ from packhorse.worker.asking import finish
 from packhorse.worker.closing import Settlement, close_stopped
 from packhorse.worker.companion import Companion
 from packhorse.worker.courier import Courier
-from packhorse.worker.execution import Site
 from packhorse.worker.following import Consequences
 from packhorse.worker.hand import Hand
 from packhorse.worker.plan import trouble_pause
+from packhorse.worker.site import Site
 from packhorse.worker.telling import tell_lost, tell_settled
 from packhorse.worker.threads import thread
 

@@ -6,8 +6,9 @@ from packhorse.driver.outcome import Return
 from packhorse.events.types import AttemptEvent
 from packhorse.worker.attempt import Again, Bury, Ending, Finish
 from packhorse.worker.closing import Settlement
-from packhorse.worker.execution import Execution, Site
+from packhorse.worker.execution import Execution
 from packhorse.worker.masking import reason, shown
+from packhorse.worker.site import Site
 
 
 def tell_running(execution: Execution) -> None:

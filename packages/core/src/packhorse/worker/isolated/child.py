@@ -28,6 +28,7 @@ from packhorse.worker.isolated.frames import (
     Birth,
     Cancel,
     Ended,
+    Farewell,
     Flow,
     Interrupt,
     Ready,
@@ -80,6 +81,8 @@ class Child:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._running: asyncio.Task[Ending] | None = None
         self._execution: Execution | None = None
+        self._early: list[Interrupt | Cancel | Farewell] = []
+        self._starting = threading.Lock()
         self._said = 0
 
     def serve(self) -> None:
@@ -110,13 +113,20 @@ class Child:
         if refused is not None:
             return Ended(refused=refused.reason)
         self._said = 0
-        self._execution = execution
+        self._begin(execution)
         try:
             with limited(task.limits):
                 ending = self._run(execution)
         finally:
             self._execution = None
         return _as_told(execution, ending, task.wants_result or task.guarded)
+
+    def _begin(self, execution: Execution) -> None:
+        """Tells the handler, from now on, what is said of it; and what was while it was opened."""
+        with self._starting:
+            self._execution = execution
+            for order in self._early:
+                self._obey(order, execution)
 
     def _run(self, execution: Execution) -> Ending:
         context = contextvars.Context()
@@ -148,15 +158,20 @@ class Child:
             arrived += data
             while (frame := cut(arrived)) is not None:
                 order = read_order(frame)
-                if isinstance(order, Birth | Task):
-                    self._tasks.put(order)
-                else:
-                    self._obey(order)
+                with self._starting:
+                    if isinstance(order, Birth | Task):
+                        self._early.clear()  # it was for a job that runs no more
+                        self._tasks.put(order)
+                    elif self._execution is None:
+                        self._early.append(order)
+                    else:
+                        self._obey(order, self._execution)
 
-    def _obey(self, order: Interrupt | Cancel) -> None:
-        """Tells the handler; what runs no more hears nothing."""
-        execution = self._execution
-        if execution is None:
+    def _obey(self, order: Interrupt | Cancel | Farewell, execution: Execution) -> None:
+        """Tells the handler."""
+        if isinstance(order, Farewell):
+            assert execution.site.interruption is not None
+            execution.site.interruption.tell(order.signal, [execution])
             return
         if isinstance(order, Interrupt):
             execution.timed_out = True

@@ -56,6 +56,12 @@ class Cancel(Struct, frozen=True, tag=True):
     """The job was cancelled, or its lease is lost."""
 
 
+class Farewell(Struct, frozen=True, tag=True):
+    """The worker is about to end, because of this signal."""
+
+    signal: int
+
+
 class Ready(Struct, frozen=True, tag=True):
     """The process takes jobs."""
 
@@ -98,7 +104,7 @@ class Ended(Struct, frozen=True, tag=True, omit_defaults=True):
     refused: str | None = None
 
 
-Order = Birth | Task | Interrupt | Cancel
+Order = Birth | Task | Interrupt | Cancel | Farewell
 Answer = Ready | Said | Ended
 
 _encode = msgspec.json.Encoder().encode

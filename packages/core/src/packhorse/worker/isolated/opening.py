@@ -14,12 +14,14 @@ from packhorse.errors import PackhorseError
 from packhorse.middleware.guard import is_guard
 from packhorse.registry import find
 from packhorse.wire.seal import open_envelope
-from packhorse.worker.execution import Execution, Site
+from packhorse.worker.execution import Execution
 from packhorse.worker.failure import text_of
+from packhorse.worker.interruption import Interruption
 from packhorse.worker.isolated.frames import Birth, Task
 from packhorse.worker.isolated.place import Place
 from packhorse.worker.passage import Passage
 from packhorse.worker.policy import Policies
+from packhorse.worker.site import Site
 
 
 def settle_in(birth: Birth) -> str | None:
@@ -57,6 +59,7 @@ def opened(birth: Birth, task: Task) -> Execution:
         connection.known_codecs(),
         app.wiring.middleware,
         connection.require_store,
+        Interruption(),
     )
     message = Message(task.id, task.queue, task.body)
     delivery = Delivery(message, task.token, task.deliveries, task.reserved_at, task.arrived)

@@ -11,14 +11,24 @@ from packhorse.options import Isolation
 from packhorse.worker import evidence
 from packhorse.worker.attempt import Ending, Verdict
 from packhorse.worker.board import NEVER
-from packhorse.worker.execution import Execution, Site
+from packhorse.worker.execution import Execution
 from packhorse.worker.failure import text_of
 from packhorse.worker.isolated.ending import crashed, ended, not_started, timed_out
-from packhorse.worker.isolated.frames import Birth, Cancel, Ended, Interrupt, Ready, Said, Task
+from packhorse.worker.isolated.frames import (
+    Birth,
+    Cancel,
+    Ended,
+    Farewell,
+    Interrupt,
+    Ready,
+    Said,
+    Task,
+)
 from packhorse.worker.isolated.place import Place, place_of
 from packhorse.worker.isolated.process import Process
 from packhorse.worker.pool import Pool
 from packhorse.worker.runner import Terms
+from packhorse.worker.site import Site
 
 GRACE = 1.0
 """Seconds between the time-out and the end of the process: for the handler to tidy up."""
@@ -118,7 +128,8 @@ class IsolatedRunner(Pool):
         """Passes on what the handler is to know, and kills the process at the time-out. None: it died."""
         limit = execution.policy.timeout
         kill_at = execution.started + limit + GRACE if limit else NEVER
-        interrupted = cancelled = False
+        interrupted = cancelled = parted = False
+        ending = self._site.interruption
         while process.died is None:
             answer = process.listen(TICK)
             if isinstance(answer, Ended):
@@ -131,6 +142,8 @@ class IsolatedRunner(Pool):
                 kill_at = min(kill_at, now + GRACE)
             if execution.context.cancelled and not cancelled:
                 cancelled = process.tell(Cancel())
+            if ending is not None and ending.event.is_set() and not parted:
+                parted = process.tell(Farewell(ending.signal))
             if now >= kill_at:
                 execution.timed_out = True
                 process.kill()
