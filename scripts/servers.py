@@ -3,10 +3,11 @@
 What is missing comes by apt on Debian and Ubuntu, as root or with sudo; elsewhere it says what to
 install and exits with 1. It starts nothing: tests start private servers of their own.
 
-Today the tests need only the SQLite library inside Python, so there is no compose file yet.
+There is no compose file: a test that kills a server needs one that is its own.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -36,12 +37,29 @@ def sqlite() -> str | None:
     return sqlite3.sqlite_version if sqlite3.sqlite_version_info >= (3, 38) else None
 
 
+def redis() -> str | None:
+    """The version of the redis-server on the path, if the driver can work with it."""
+    if shutil.which("redis-server") is None:
+        return None
+    told = subprocess.run(["redis-server", "--version"], capture_output=True, text=True).stdout
+    version = re.search(r"v=((\d+)\.(\d+)\S*)", told)
+    if version is None or (int(version[2]), int(version[3])) < (6, 2):
+        return None
+    return version[1]
+
+
 SERVERS = (
     Server(
         "SQLite",
         sqlite,
         apt=None,
         advice="use a Python that has the sqlite3 module, built with SQLite 3.38 or newer",
+    ),
+    Server(
+        "Redis",
+        redis,
+        apt="redis-server",
+        advice="install Redis 6.2 or newer, so that redis-server is on the path",
     ),
 )
 
