@@ -298,7 +298,7 @@ def test_the_doctor_finds_all_well(shop: Call) -> None:
     ("file", "text"),
     [
         ('[connections.main]\nurl = "sqlite:////nowhere/at/all.db"\n', "there is no folder"),
-        ('[connections.main]\nurl = "redis://u:hunter2@h"\n', "pip install packhorse-redis"),
+        ('[connections.main]\nurl = "nats://u:hunter2@h"\n', "the driver 'nats' is not installed"),
         ('[conections.main]\nurl = "memory://"\n', "did you mean [connections.NAME]?"),
         ("", "no connection is configured"),
         ('imports = ["cli_nothing"]\n[connections.main]\nurl = "memory://"\n', "'cli_nothing'"),

@@ -102,7 +102,7 @@ def test_a_listing_whose_reader_is_gone_is_no_traceback(shop: Call, start: Start
     ("arguments", "text"),
     [
         (["--url", "sqlite://jobs.db", "work"], "sqlite:///jobs.db"),
-        (["--url", "redis://localhost", "work"], "pip install packhorse-redis"),
+        (["--url", "nats://localhost", "work"], "the driver 'nats' is not installed"),
         (["--url", "sqlite:////nowhere/jobs.db", "work"], "there is no folder /nowhere"),
         (["--url", "sqlite:///notes.txt", "work"], "is no SQLite database"),
         (["--config", "wrong.toml", "work"], "there is no setting 'defualt'"),

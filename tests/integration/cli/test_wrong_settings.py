@@ -49,7 +49,7 @@ BESIDES = {"doctor", "plugins", "completion", "demo"}
 
 WRONG = {
     "--url nonsense": "'nonsense' is no connection URL: it needs a scheme",
-    "--url redis://user:hunter2@host": "pip install packhorse-redis",
+    "--url nats://user:hunter2@host": "the driver 'nats' is not installed",
     "--url sqlite:////nowhere/jobs.db": "there is no folder /nowhere: make it",
     "--url sqlite:////tmp": "it is a folder: name a file in it",
     "--url sqlite:///text.txt": "is no SQLite database: name another file",

@@ -30,7 +30,7 @@ def test_its_version(call: Call) -> None:
     [
         (["queues"], "no connection is configured"),
         (["--url", "nonsense", "queues"], "is no connection URL"),
-        (["--url", "redis://u:hunter2@h", "queues"], "pip install packhorse-redis"),
+        (["--url", "nats://u:hunter2@h", "queues"], "the driver 'nats' is not installed"),
         (["--url", "memory://?lik=sqs", "queues"], "did you mean 'like'?"),
         (["--config", "none.toml", "queues"], "none.toml cannot be read"),
         (["--config", "bad.toml", "queues"], "did you mean 'default'?"),
