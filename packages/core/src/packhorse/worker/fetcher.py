@@ -68,6 +68,7 @@ class Fetcher:
         self._held_back: frozenset[str] = frozenset()
         self._halted = False
         self._unsure = False
+        self._failures = 0
         self._stopping = threading.Event()
         self._thread = thread("fetch", self._work)
         self.idle_since: float | None = None
@@ -99,18 +100,23 @@ class Fetcher:
         self._hand.room.set()
 
     def _work(self) -> None:
-        failures = 0
         while not self._stopping.is_set():
-            try:
-                if failures:
-                    self._rescue()
-                self._round()
-                failures = 0
-            except Exception as error:  # whatever the driver does, the worker goes on
-                failures += 1
-                pause = trouble_pause(failures, random.random())
-                self._troubled(error, pause)
+            if pause := self.turn():
                 self._stopping.wait(pause)
+
+    def turn(self) -> float:
+        """Reserves once; gives the seconds to pause before the next turn."""
+        try:
+            if self._failures:
+                self._rescue()
+            self._round()
+            self._failures = 0
+            return 0.0
+        except Exception as error:  # whatever the driver does, the worker goes on
+            self._failures += 1
+            pause = trouble_pause(self._failures, random.random())
+            self._troubled(error, pause)
+            return pause
 
     def _round(self) -> None:
         limits, hand = self._limits, self._hand

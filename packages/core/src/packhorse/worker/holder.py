@@ -26,6 +26,7 @@ class Holder:
         self._hand = hand
         self._lease = lease
         self._troubled = troubled
+        self._failures = 0
         self._stopping = threading.Event()
         self._thread = thread("hold", self._work)
 
@@ -37,17 +38,22 @@ class Holder:
         self._thread.join()
 
     def _work(self) -> None:
-        failures, pause = 0, self._lease / 3
+        pause = self._lease / 3
         while not self._stopping.wait(pause):
-            pause = self._lease / 3
-            waiting = list(self._hand.unstarted.values())
-            running = [one for one in list(self._hand.started.values()) if not one.lost]
-            try:
-                keep(waiting + running)
-                failures = 0
-            except ConnectionLost as error:
-                failures += 1
-                pause = min(pause, trouble_pause(failures, random.random()))
-                self._troubled(error, pause)
-            except Exception:  # a driver's bug must not end all renewing
-                _log.exception("worker: renewing what middleware holds failed")
+            pause = self.turn()
+
+    def turn(self) -> float:
+        """Renews what is held; gives the seconds to pause before the next turn."""
+        pause = self._lease / 3
+        waiting = list(self._hand.unstarted.values())
+        running = [one for one in list(self._hand.started.values()) if not one.lost]
+        try:
+            keep(waiting + running)
+            self._failures = 0
+        except ConnectionLost as error:
+            self._failures += 1
+            pause = min(pause, trouble_pause(self._failures, random.random()))
+            self._troubled(error, pause)
+        except Exception:  # a driver's bug must not end all renewing
+            _log.exception("worker: renewing what middleware holds failed")
+        return pause

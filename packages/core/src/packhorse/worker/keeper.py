@@ -66,11 +66,15 @@ class Keeper:
             self._hand.taken.wait()
             if self._stopping.wait(TICK):
                 return
-            try:
-                self._look(time.monotonic())
-            except Exception:  # a driver's bug must not end all renewing
-                _log.exception("worker: looking after the running jobs failed")
-            self._hand.rest()
+            self.turn()
+
+    def turn(self) -> None:
+        """One look at all that is in hand."""
+        try:
+            self._look(time.monotonic())
+        except Exception:  # a driver's bug must not end all renewing
+            _log.exception("worker: looking after the running jobs failed")
+        self._hand.rest()
 
     def _look(self, now: float) -> None:
         self.return_unstarted(now)

@@ -74,16 +74,21 @@ class Relay:
             self._hand.taken.wait()
             if self._stopping.wait(pause):
                 return
-            pause = EVERY
-            try:
-                self._look(time.monotonic())
-                self._failures = 0
-            except ConnectionLost as error:
-                self._failures += 1
-                pause += trouble_pause(self._failures, random.random())
-                self._troubled(error, pause)
-            except Exception:
-                _log.exception("worker: the progress of running jobs could not be written")
+            pause = self.turn()
+
+    def turn(self) -> float:
+        """Carries once; gives the seconds to pause before the next turn."""
+        pause = EVERY
+        try:
+            self._look(time.monotonic())
+            self._failures = 0
+        except ConnectionLost as error:
+            self._failures += 1
+            pause += trouble_pause(self._failures, random.random())
+            self._troubled(error, pause)
+        except Exception:
+            _log.exception("worker: the progress of running jobs could not be written")
+        return pause
 
     def _look(self, now: float) -> None:
         long = [e for e in list(self._hand.started.values()) if now - e.started >= EVERY]

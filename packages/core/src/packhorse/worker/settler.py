@@ -64,6 +64,11 @@ class Settler:
         """Takes one settlement; it is told to the broker with the next group."""
         self._queue.put(settlement)
 
+    @property
+    def gathered(self) -> int:
+        """How many settlements wait for the next group."""
+        return self._queue.qsize()
+
     def stop(self, within: float) -> bool:
         """Settles what is left and ends; False if the broker did not take it in so many seconds."""
         self._queue.put(None)
@@ -84,14 +89,16 @@ class Settler:
     def _work(self) -> None:
         ending = False
         while not ending or (self._refused and not self._giving_up.is_set()):
-            first = self._queue.get()
-            more = [self._queue.get() for _ in range(min(self._queue.qsize(), GROUP - 1))]
-            group = [each for each in (first, *more) if each is not None]
-            ending = ending or len(group) <= len(more)  # the None of `stop` was among them
-            self._count(
-                [each for each in group if each.outcome.delivery.token not in self._refused]
-            )
-            self._settle(group)
+            ending = self.turn() or ending
+
+    def turn(self) -> bool:
+        """Settles what has gathered, or what comes first; whether `stop` was among it."""
+        first = self._queue.get()
+        more = [self._queue.get() for _ in range(min(self._queue.qsize(), GROUP - 1))]
+        group = [each for each in (first, *more) if each is not None]
+        self._count([each for each in group if each.outcome.delivery.token not in self._refused])
+        self._settle(group)
+        return len(group) <= len(more)
 
     def _count(self, group: list[Settlement]) -> None:
         ran = [each.execution for each in group if each.execution is not None]

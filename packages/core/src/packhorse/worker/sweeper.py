@@ -26,9 +26,7 @@ class Sweeper:
         worker: str,
         troubled: Callable[[Exception, float], None],
     ) -> None:
-        self._worker = worker
-        self._app = app
-        self._connection = connection
+        self._sweep = Sweep(app.batches.tally(connection.name), worker)
         self._troubled = troubled
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._work, name="packhorse-sweep", daemon=True)
@@ -41,16 +39,19 @@ class Sweeper:
         self._thread.join()
 
     def _work(self) -> None:
-        sweep = Sweep(self._app.batches.tally(self._connection.name), self._worker)
         # Many workers that start together do not sweep together.
         pause = EVERY * random.random()
-        while not self._stopping.wait(pause):
+        while not self._stopping.wait(pause) and self.turn():
             pause = EVERY
-            try:
-                sweep.run()
-            except StoreRequired:
-                return
-            except ConnectionLost as error:
-                self._troubled(error, pause)
-            except Exception:
-                _log.exception("worker: a sweep of the batches failed")
+
+    def turn(self) -> bool:
+        """Sweeps once; False if there is no store to sweep."""
+        try:
+            self._sweep.run()
+        except StoreRequired:
+            return False
+        except ConnectionLost as error:
+            self._troubled(error, EVERY)
+        except Exception:
+            _log.exception("worker: a sweep of the batches failed")
+        return True

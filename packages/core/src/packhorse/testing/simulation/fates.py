@@ -1,0 +1,137 @@
+"""What may happen to a call on its way to a broker or a store, and who may come in between."""
+
+from collections.abc import Callable, Collection, Sequence
+from typing import TypeVar
+
+from msgspec import Struct
+
+from packhorse.driver.contract import Consumer, Driver
+from packhorse.driver.message import Reserved
+from packhorse.errors import ConnectionLost
+from packhorse.store.contract import Answers, Group, Store, Value
+from packhorse.testing.forwarding import ForwardingConsumer, ForwardingDriver
+from packhorse.testing.simulation.world import World
+
+T = TypeVar("T")
+
+
+class Weather(Struct, frozen=True):
+    """How likely a call is to meet each fate; `stall`: its process stands still for `still` seconds."""
+
+    refuse: float = 0.0
+    lose_reply: float = 0.0
+    crash: float = 0.0
+    stall: float = 0.0
+    still: float = 75.0
+    deaf: float = 0.0
+
+
+class Fates:
+    """Decides over every call that leaves a process."""
+
+    def __init__(self, world: World, weather: Weather) -> None:
+        self.world = world
+        self.weather = weather
+
+    def meet(self, verb: str, call: Callable[[], T]) -> T:
+        """Makes the call, or lets it meet its fate."""
+        world = self.world
+        if not world.stack:
+            return call()
+        world.seam()
+        fate = self._draw()
+        if fate == "refuse":
+            self._trouble(verb, "refused")
+            raise ConnectionLost(f"{verb} was refused")
+        if fate == "crash before":
+            world.die(f"before {verb}")
+        if fate == "stall":
+            self._stall(verb)
+        answer = call()
+        if fate == "crash after":
+            world.die(f"after {verb}")
+        if fate == "lose":
+            self._trouble(verb, "carried out, and its reply lost")
+            raise ConnectionLost(f"the reply to {verb} was lost")
+        world.seam()
+        return answer
+
+    def _draw(self) -> str:
+        weather, drawn = self.weather, self.world.dice.random()
+        for fate, share in (
+            ("refuse", weather.refuse),
+            ("lose", weather.lose_reply),
+            ("crash before", weather.crash),
+            ("crash after", weather.crash),
+            ("stall", weather.stall),
+        ):
+            if drawn < share:
+                return fate
+            drawn -= share
+        return ""
+
+    def _trouble(self, verb: str, what: str) -> None:
+        assert self.world.process is not None
+        self.world.process.troubled = self.world.now
+        self.world.tell(f"{verb} {what}")
+
+    def _stall(self, verb: str) -> None:
+        process = self.world.process
+        assert process is not None
+        self._trouble(verb, f"waits: the process stands still for {self.weather.still:g} s")
+        process.still_until = self.world.now + self.weather.still
+        self.world.sleep(self.weather.still)
+        process.troubled = self.world.now
+
+
+class FatedDriver(ForwardingDriver):
+    """A driver and its consumers, under `fates`."""
+
+    fates: Fates
+
+    def forward(self, verb: str, call: Callable[[], T]) -> T:
+        return self.fates.meet(verb, call)
+
+    def consumer(self, worker: str) -> Consumer:
+        return _Consumer(self, self.forward("consumer", lambda: self.driver.consumer(worker)))
+
+
+class _Consumer(ForwardingConsumer):
+    """Never blocks: who would wait has a later turn, or is woken by a push."""
+
+    driver: FatedDriver
+
+    def reserve(self, queues: Sequence[str], limit: int, wait: float) -> Reserved:
+        reserved = super().reserve(queues, limit, 0.0)
+        world = self.driver.fates.world
+        if not reserved.deliveries and wait and world.stack:
+            due = reserved.next_due
+            world.wake(world.stack[-1], wait if due is None else min(wait, max(due, 0.001)))
+        return reserved
+
+
+class FatedStore(Store):
+    """A store, under the same fates."""
+
+    def __init__(self, store: Store, fates: Fates) -> None:
+        self._store = store
+        self._fates = fates
+
+    def read(self, keys: Sequence[str]) -> list[Value | None]:
+        return self._fates.meet("read", lambda: self._store.read(keys))
+
+    def apply(self, groups: Sequence[Group]) -> list[Answers | None]:
+        return self._fates.meet("apply", lambda: self._store.apply(groups))
+
+    def close(self) -> None:
+        self._store.close()
+
+
+def fated(driver: Driver, fates: Fates) -> FatedDriver:
+    """A driver under fates."""
+    wrapped = FatedDriver(driver)
+    wrapped.fates = fates
+    return wrapped
+
+
+__all__ = ["Collection", "FatedDriver", "FatedStore", "Fates", "Weather", "fated"]
