@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 WINDOW = 40.0
 """Seconds of the windows of unique keys."""
 
+TIMEOUT = 900.0
+"""Seconds after which a job is stopped: longer than a process stands still."""
+
+TOO_LONG = 2_000.0
+"""Seconds that a job takes which is to be stopped."""
+
 KINDS = ("single", "single", "single", "unique", "unique", "group", "group", "chain", "batch")
 
 
@@ -28,7 +34,7 @@ class Failure(Exception):
     """What a job raises that is told to."""
 
 
-@job(name="simulation.work", tries=2, timeout=90, max_losses=50, backoff=[5, 20])
+@job(name="simulation.work", tries=2, timeout=TIMEOUT, max_losses=50, backoff=[5, 20])
 def work(ctx: JobContext, number: int, seconds: float, ends: str, key: str = "") -> None:
     if ends == "badly" or (ends == "once" and ctx.attempt == 1):
         raise Failure(f"job {number}")
@@ -98,8 +104,9 @@ class Load:
         dice = self.world.dice
         self._numbers += 1
         ends = ends or dice.choice(("well", "well", "well", "well", "once", "badly", "fails"))
-        seconds = dice.choice((0.0, 0.1, 1.0, 1.0, 5.0, 20.0, 75.0, 150.0))
-        good = ends in ("well", "once") and seconds < 90
+        seconds = dice.choice((0.0, 0.1, 1.0, 1.0, 5.0, 20.0, 75.0, 75.0))
+        seconds = TOO_LONG if dice.random() < 0.03 else seconds
+        good = ends in ("well", "once") and seconds < TIMEOUT
         bound = work.bind(self._numbers, seconds, ends, key)
         delay = dice.choice((0.0, 0.0, 0.0, 3.0, 50.0))
         if delay and self.truth.capabilities.max_delay != 0.0:
@@ -131,8 +138,8 @@ class Load:
         handle = bound.using(
             unique=Unique(name, until=until, window=window, on_taken=on_taken)  # type: ignore[arg-type]
         ).dispatch()
-        own = self.truth.known[handle.id].serial > before
-        if own and on_taken == "keep":
+        own = self.truth.known.get(handle.id)
+        if own is not None and own.serial > before and on_taken == "keep":
             self.pushed.append(Pushed("unique", handle.id, [number], [good]))
 
     def _push_group(self) -> None:

@@ -105,6 +105,7 @@ class SlowWorker(Process):
                 rest=0.0,
                 grace=30.0,
                 board=None,
+                imports=(),
                 noticed=lambda: None,
                 troubled=lambda error, pause: None,
             )
@@ -112,7 +113,7 @@ class SlowWorker(Process):
             return 1.0
         self.world.tell("starts")
         runner = SlowRunner(self, parts, self._concurrency)
-        parts.threads = parts.loop = runner  # type: ignore[assignment]
+        parts.threads = parts.loop = parts.isolated = runner  # type: ignore[assignment]
         parts.hand.room = Room(self.world, lambda: self.fetch)
         parts.fetcher._stopping = Pausing(self.world)
         parts.settler._giving_up = Pausing(self.world)

@@ -29,8 +29,8 @@ class Crash(BaseException):
     """The process is gone: nothing that it would have done next is done."""
 
 
-class BrokenPromise(AssertionError):
-    """What the simulation has found."""
+class BrokenPromise(BaseException):
+    """What the simulation has found; no `except Exception` on its way may swallow it."""
 
 
 class Process:
