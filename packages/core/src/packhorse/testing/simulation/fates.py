@@ -1,6 +1,6 @@
 """What may happen to a call on its way to a broker or a store, and who may come in between."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from msgspec import Struct
@@ -132,6 +132,3 @@ def fated(driver: Driver, fates: Fates) -> FatedDriver:
     wrapped = FatedDriver(driver)
     wrapped.fates = fates
     return wrapped
-
-
-__all__ = ["Collection", "FatedDriver", "FatedStore", "Fates", "Weather", "fated"]

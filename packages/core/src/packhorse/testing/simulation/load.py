@@ -1,5 +1,6 @@
 """What is pushed in a simulation, and what must have become of it in the end."""
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -7,7 +8,7 @@ from msgspec import Struct
 
 from packhorse import JobContext, Unique, batch, chain, job
 from packhorse.errors import ConnectionLost
-from packhorse.flow.batch import Batch
+from packhorse.flow.batches import Batch
 from packhorse.flow.chains import link_id
 from packhorse.ids import derived_id
 from packhorse.pending import Pending
@@ -94,10 +95,8 @@ class Load:
         one = self.world.dice.choice(batches[-5:])
         assert one.batch is not None
         one.cancelled = True
-        try:
+        with suppress(ConnectionLost):
             one.batch.cancel()
-        except ConnectionLost:
-            pass
 
     def work(self, ends: str = "", key: str = "") -> tuple[int, bool, Pending[Any]]:
         """A job, its number, and whether it ends well."""
@@ -115,7 +114,7 @@ class Load:
 
     def fresh(self, key: str) -> int:
         """Pushes one more unique job with a key that nobody holds any more; gives its number."""
-        number, good, bound = self.work("well", key)
+        number, _, _ = self.work("well", key)
         bound = work.using(unique=Unique(key)).bind(number, 0.0, "well", key)
         handle = bound.dispatch()
         self.pushed.append(Pushed("unique", handle.id, [number], [True]))
@@ -149,7 +148,7 @@ class Load:
 
     def _push_chain(self) -> None:
         links = [self.work() for _ in range(self.world.dice.choice((2, 3, 5)))]
-        number, _, caught = self.work("well")
+        number, _, _ = self.work("well")
         made = chain(*(bound for _, _, bound in links)).catch(work.bind(number, 0.0, "well"))
         handle = made.dispatch()
         for place in range(1, len(links)):

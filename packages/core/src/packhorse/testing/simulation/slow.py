@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 from packhorse.connection import Connection
 from packhorse.errors import ConnectionLost
+from packhorse.flow.sweep import EVERY
 from packhorse.options import NOTHING
 from packhorse.testing.simulation.world import Actor, Process, World
 from packhorse.worker.attempt import Ending
-from packhorse.worker.execution import Execution, TimeUp
+from packhorse.worker.execution import Execution
 from packhorse.worker.parts import Parts
 from packhorse.worker.plan import Limits
 from packhorse.worker.runner import Runner
-from packhorse.worker.sweeper import EVERY
+from packhorse.worker.time_up import TimeUp
 
 if TYPE_CHECKING:
     from packhorse.app import Packhorse

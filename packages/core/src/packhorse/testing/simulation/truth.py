@@ -11,7 +11,7 @@ from uuid import UUID
 
 from packhorse.driver.contract import Consumer, Driver
 from packhorse.driver.message import Delivery, Message, Refusal, Renewed, Reserved, Sent
-from packhorse.driver.outcome import Dead, Done, Outcome, Retry, Return, Settled
+from packhorse.driver.outcome import Dead, Done, Outcome, Retry, Settled
 from packhorse.testing.forwarding import ForwardingConsumer, ForwardingDriver
 from packhorse.testing.simulation.world import BrokenPromise, Process, World
 from packhorse.worker.attempt import Again, Finish, Verdict
@@ -67,6 +67,8 @@ class Truth:
         self.serial = 0
         self._runs: dict[bytes, tuple[Execution, SlowWorker]] = {}
         self._ran: dict[bytes, tuple[int, Verdict]] = {}
+        self._by_copy: set[int] = set()
+        self._finished: dict[UUID, int] = {}
         self._failing: dict[bytes, int] = {}
         self._holders: dict[tuple[str, str], UUID] = {}
         self._windows: dict[tuple[str, str], float] = {}
@@ -191,7 +193,14 @@ class Truth:
         ran = self._ran.pop(outcome.delivery.token, None)
         self.over.add(id)
         if isinstance(outcome, Done) and ran is not None and isinstance(ran[1], Finish):
-            self._effect(ran[0], id)
+            if ran[0] not in self._by_copy:
+                self._effect(ran[0], id)
+        elif isinstance(outcome, Done) and not self.exact and id in self._finished:
+            # It ran to its end, which its worker wrote down before it died; a copy only takes it off.
+            number = self._finished[id]
+            if not self.effects[number]:
+                self.effects[number] = 1
+                self._by_copy.add(number)
         if isinstance(outcome, Dead):
             self.buried.add(id)
         if self.exact:
@@ -267,15 +276,15 @@ class Truth:
         token = execution.delivery.token
         self._runs.pop(token, None)
         self._ran[token] = (execution.arguments.number, verdict)  # type: ignore[attr-defined]
+        if isinstance(verdict, Finish):
+            self._finished[execution.delivery.message.id] = execution.arguments.number  # type: ignore[attr-defined]
         if isinstance(verdict, Again):
             self._failing[token] = verdict.failed
 
     def running(self, worker: Process) -> list[UUID]:
         """What a process runs, for whoever saw it die."""
         return [
-            execution.delivery.message.id
-            for execution, at in self._runs.values()
-            if at is worker
+            execution.delivery.message.id for execution, at in self._runs.values() if at is worker
         ]
 
 
@@ -338,6 +347,3 @@ class _Consumer(ForwardingConsumer):
 def short(id: UUID) -> str:
     """An id as a trace shows it."""
     return id.hex[-6:]
-
-
-__all__ = ["Return", "Truth", "Watched", "short"]
