@@ -15,7 +15,7 @@ from packhorse.worker.attempt import Ending
 from packhorse.worker.execution import Execution
 from packhorse.worker.parts import Parts
 from packhorse.worker.plan import Limits
-from packhorse.worker.runner import Runner
+from packhorse.worker.runner import Runner, Terms
 from packhorse.worker.time_up import TimeUp
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ class SlowRunner(Runner):
     """Runs handlers at the end of the time that they take; one that is stopped ends at once."""
 
     def __init__(self, worker: SlowWorker, parts: Parts, concurrency: int) -> None:
-        super().__init__(parts.hand, concurrency, 0.0, parts._finished)
+        super().__init__(Terms(parts.hand, concurrency, 0.0, parts._finished))
         self._worker = worker
         self._ready: deque[Execution] = deque()
         self._running = 0
@@ -181,7 +181,7 @@ class SlowRunner(Runner):
     def _take(self) -> float | None:
         while self._ready and self._running < self._concurrency:
             execution = self._ready.popleft()
-            if not self._hand.claim(execution):
+            if not self._claim(execution):
                 continue
             verdict = self._begin(execution, self._stop)
             if verdict is not None:
