@@ -11,9 +11,9 @@ from packhorse.driver.abilities import Clears
 from packhorse.driver.contract import Consumer
 from packhorse.graveyard import StoreGraveyard
 from packhorse.options import NOTHING
-from packhorse.store.contract import Group
+from packhorse.store.contract import Group, Value
 from packhorse.wire.seal import open_envelope
-from packhorse.worker.attempt import Bury
+from packhorse.worker.attempt import Bury, Finish
 from packhorse.worker.closing import close, give_back
 from packhorse.worker.companion import Companion
 from packhorse.worker.courier import Courier
@@ -126,6 +126,32 @@ def test_a_key_is_not_taken_for_what_will_not_start_because_its_lease_has_ended(
     one.deadline = time.monotonic()
     Gate(stall.app).admit([one])
     assert one.claimed is None
+
+
+def test_a_key_is_not_taken_over_from_a_worker_that_has_got_the_job_meanwhile(
+    stall: Stall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By one that stood still while it asked: whose the key is now frees it when it is done."""
+    stale, store = stall.reserve(), stall.app.connection().store
+    current = Execution(
+        stall.site, stale.delivery, stale.envelope, stale.definition, time.monotonic()
+    )
+    current.open()
+    read = store.read
+
+    def slow(keys: Sequence[str]) -> list[Value | None]:
+        with monkeypatch.context() as patch:
+            patch.setattr(store, "read", read)
+            Gate(stall.app).admit([current])
+        stale.deadline = time.monotonic()
+        return read(keys)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "read", slow)
+        Gate(stall.app).admit([stale])
+    assert stale.claimed is None
+    stall.settler.settle_rest([close(current, Finish("done"))])
+    assert stall.key_is_free()
 
 
 def test_a_key_whose_taking_was_not_answered_goes_back_with_the_job(

@@ -129,20 +129,30 @@ def claim_keys(app: "Packhorse", executions: "Iterable[Execution]") -> None:
 
 
 def _claim(store: Store, asking: "Sequence[tuple[Execution, Place]]") -> "list[Execution]":
-    """One look at the store, and one change of it; those whose key has changed in between."""
+    """One look at the store, and one change of it; those whose key has changed in between.
+
+    What will not start, because its lease has ended by the time of the answer, must not take a key:
+    it would be taken from whoever has got the job meanwhile.
+    """
     values = store.read([key for _, place in asking for key in (place.key, place.mark)])
-    now = time.time()
+    now, clock = time.time(), time.monotonic()
+    found = zip(asking, values[::2], values[1::2], strict=True)
     judged = [
-        judge(place, found, mark, sent_at=execution.envelope.at, now=now, token=os.urandom(8))
-        for (execution, place), found, mark in zip(asking, values[::2], values[1::2], strict=True)
+        (
+            execution,
+            place,
+            judge(place, value, mark, sent_at=execution.envelope.at, now=now, token=os.urandom(8)),
+        )
+        for (execution, place), value, mark in found
+        if clock < execution.deadline
     ]
-    for (execution, place), one in zip(asking, judged, strict=True):
+    for execution, place, one in judged:
         # Before the store is told: its reply may get lost, and then the key is given back with the job.
         _hold(execution, place, one)
-    groups = [one.group for one in judged if one.group is not None]
+    groups = [one.group for _, _, one in judged if one.group is not None]
     answers = iter(store.apply(groups) if groups else [])
     left = []
-    for (execution, _), one in zip(asking, judged, strict=True):
+    for execution, _, one in judged:
         if one.group is not None and next(answers) is None:
             left.append(execution)
         else:

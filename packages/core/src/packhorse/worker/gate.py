@@ -1,6 +1,5 @@
 """Asks the stores, once for a whole reservation, what its jobs must know before they start."""
 
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -59,9 +58,7 @@ class Gate:
             values.update(zip(values, store.read(list(values)), strict=True))
         for execution in executions:
             self._judge(execution, wanted)
-        now = time.monotonic()
-        # What will not start, because its lease has ended meanwhile, must not take a key.
-        unique = [one for one in executions if has_claim(one) and now < one.deadline]
+        unique = [one for one in executions if has_claim(one)]
         if unique:
             claim_keys(self._app, unique)
         admit(one for one in executions if one.verdict is None and may_be_guarded(one))

@@ -17,6 +17,7 @@ from packhorse.worker.asking import finish
 from packhorse.worker.closing import Settlement, close_stopped
 from packhorse.worker.companion import Companion
 from packhorse.worker.courier import Courier
+from packhorse.worker.fence import parted
 from packhorse.worker.following import Consequences
 from packhorse.worker.hand import Hand
 from packhorse.worker.plan import trouble_pause
@@ -113,7 +114,7 @@ class Settler:
                 failures += 1
                 repeated = True
                 self._pause(error, failures)
-                left = self._current(left)
+                left = self._current(left, repeated)
         return None
 
     def _try(self, group: list[Settlement], repeated: bool) -> None:
@@ -126,6 +127,10 @@ class Settler:
             brought = [each.brings for each in group if each.brings is not None]
             if brought:
                 self._courier.count_first(brought)
+            if self._by_clock:  # all that may have taken longer than the lease
+                group = self._current(group, repeated)
+                tokens = {each.outcome.delivery.token for each in group}
+                outcomes = [one for one in outcomes if one.delivery.token in tokens]
             answers = self._consumer.settle(outcomes)
         except ConnectionLost:
             raise
@@ -246,18 +251,12 @@ class Settler:
         self._troubled(error, pause)
         self._giving_up.wait(pause)
 
-    def _current(self, group: list[Settlement]) -> list[Settlement]:
-        """Where only the clock fences: without what the clock says is lost."""
+    def _current(self, group: list[Settlement], repeated: bool = False) -> list[Settlement]:
+        """Where only the clock fences: without what must not be told any more."""
         if not self._by_clock:
             return group
-        now = time.monotonic()
-        kept: list[Settlement] = []
-        lost: list[Settlement] = []
-        for each in group:
-            execution = each.execution
-            deadline = each.outcome.delivery.deadline if execution is None else execution.deadline
-            (kept if now < deadline else lost).append(each)
-        self._let_go(lost)
+        kept, over = parted(group, time.monotonic(), repeated)
+        self._let_go(over)
         return kept
 
     def _take_answers(

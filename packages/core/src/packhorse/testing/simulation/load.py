@@ -74,7 +74,6 @@ class Load:
         self.truth = truth
         self.pushed: list[Pushed] = []
         self.keys: set[str] = set()
-        self.ids: dict[int, UUID] = {}
         self._numbers = 0
         can = truth.capabilities
         self._kinds = [kind for kind in KINDS if can.groups or kind != "group"]
@@ -167,7 +166,7 @@ class Load:
         one = Pushed("batch", pushed.id, [n for n, _, _ in members], [g for _, g, _ in members])
         one.batch = pushed
         one.then, one.catch, one.finally_ = callbacks
-        self.truth.batches[derived_id(pushed.id, "finally 0")] = one.numbers
+        self.truth.batches[derived_id(pushed.id, "then 0")] = one.numbers
         self.pushed.append(one)
 
 

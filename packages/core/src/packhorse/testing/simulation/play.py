@@ -17,7 +17,8 @@ from packhorse.store.memory import MemoryStore
 from packhorse.testing.simulation.fates import FatedStore, Fates, Weather, fated
 from packhorse.testing.simulation.load import WINDOW, Client, Load, Pushed, lasts
 from packhorse.testing.simulation.slow import SlowWorker
-from packhorse.testing.simulation.truth import Truth, Watched
+from packhorse.testing.simulation.truth import Truth
+from packhorse.testing.simulation.watched import Watched
 from packhorse.testing.simulation.world import Actor, BrokenPromise, Process, World, bewitched
 
 LEASE = 30.0

@@ -1,6 +1,7 @@
 """A worker in slow motion: all its real parts, whose threads are actors that have turns."""
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -107,14 +108,16 @@ class SlowWorker(Process):
                 grace=30.0,
                 board=None,
                 imports=(),
+                born=time.time(),
                 noticed=lambda: None,
+                restart=lambda: None,
                 troubled=lambda error, pause: None,
             )
         except ConnectionLost:
             return 1.0
         self.world.tell("starts")
         runner = SlowRunner(self, parts, self._concurrency)
-        parts.threads = parts.loop = parts.isolated = runner  # type: ignore[assignment]
+        parts.fetcher._submit = runner.submit
         parts.hand.room = Room(self.world, lambda: self.fetch)
         parts.fetcher._stopping = Pausing(self.world)
         parts.settler._giving_up = Pausing(self.world)

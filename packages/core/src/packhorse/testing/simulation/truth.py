@@ -6,21 +6,18 @@ exactly; elsewhere copies of a message are told apart by their tokens.
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 from uuid import UUID
 
-from packhorse.driver.contract import Consumer, Driver
-from packhorse.driver.message import Delivery, Message, Refusal, Renewed, Reserved, Sent
+from packhorse.driver.contract import Driver
+from packhorse.driver.message import Delivery, Message, Refusal, Renewed
 from packhorse.driver.outcome import Dead, Done, Outcome, Retry, Settled
-from packhorse.testing.forwarding import ForwardingConsumer, ForwardingDriver
 from packhorse.testing.simulation.world import BrokenPromise, Process, World
 from packhorse.worker.attempt import Again, Finish, Verdict
 from packhorse.worker.execution import Execution
 
 if TYPE_CHECKING:
     from packhorse.testing.simulation.slow import SlowWorker
-
-T = TypeVar("T")
 
 SLACK = 5.0
 """Seconds that a turn may come late without being late."""
@@ -84,6 +81,10 @@ class Truth:
         for parent in self.after.get(id, ()):
             if self.atomic and parent not in self.over:
                 self.fail(f"{short(id)} is sent before {short(parent)}, which it follows, is over")
+        if self.exact and not all(self.effects[one] for one in self.batches.get(id, ())):
+            self.fail(
+                f"{short(id)} says that a batch has succeeded, before all of its members have"
+            )
         if superseded is not None and superseded in self.known:
             self.known[superseded].superseded = True
         if self.capabilities.unique and message.unique is not None:
@@ -286,62 +287,6 @@ class Truth:
         return [
             execution.delivery.message.id for execution, at in self._runs.values() if at is worker
         ]
-
-
-class Watched(ForwardingDriver):
-    """Tells the truth of every call that a driver carries out."""
-
-    truth: Truth
-
-    def forward(self, verb: str, call: Callable[[], T]) -> T:
-        return call()
-
-    def send(self, messages: Sequence[Message]) -> list[Sent]:
-        answers = super().send(messages)
-        for message, answer in zip(messages, answers, strict=True):
-            if answer.state == "stored":
-                self.truth.world.tell(f"sent {short(message.id)}")
-                self.truth.stored(message, answer.superseded)
-            elif answer.state == "taken" and self.truth.capabilities.unique:
-                self.truth.taken(message, answer.holder)
-        self.truth.awake()
-        return answers
-
-    def consumer(self, worker: str) -> Consumer:
-        return _Consumer(self, self.driver.consumer(worker))
-
-    def rescue(
-        self, worker: str, keep: Collection[bytes] = (), blamed: Collection[UUID] | None = None
-    ) -> int:
-        count: int = self.driver.rescue(worker, keep, blamed)  # type: ignore[attr-defined]
-        self.truth.rescued(worker, keep, blamed)
-        return count
-
-
-class _Consumer(ForwardingConsumer):
-    driver: Watched
-
-    def reserve(self, queues: Sequence[str], limit: int, wait: float) -> Reserved:
-        reserved = super().reserve(queues, limit, wait)
-        truth = self.driver.truth
-        process = truth.world.process
-        if reserved.deliveries and process is not None:
-            named = " ".join(short(one.message.id) for one in reserved.deliveries)
-            truth.world.tell(f"got {named}")
-            truth.reserved(reserved.deliveries, process)
-        return reserved
-
-    def settle(self, outcomes: Sequence[Outcome]) -> list[Settled]:
-        answers = super().settle(outcomes)
-        for outcome, answer in zip(outcomes, answers, strict=True):
-            self.driver.truth.settled(outcome, answer)
-        return answers
-
-    def renew(self, deliveries: Sequence[Delivery]) -> list[Renewed]:
-        answers = super().renew(deliveries)
-        for delivery, answer in zip(deliveries, answers, strict=True):
-            self.driver.truth.renewed(delivery, answer)
-        return answers
 
 
 def short(id: UUID) -> str:
