@@ -82,6 +82,15 @@ def dispatched() -> None:
     later_asking.dispatch(1, True)  # type: ignore[call-arg]
 
 
+async def answered() -> None:
+    assert_type(plain.dispatch(1).result(timeout=1), float)
+    assert_type(later.dispatch(1).result(), str)
+    assert_type(nothing.dispatch().result(), None)
+    assert_type(await later_asking.dispatch(1).result_async(timeout=1), str)
+    assert_type(await (await plain.dispatch_async(1)).result_async(), float)
+    plain.dispatch(1).result(timeout="1")  # type: ignore[arg-type]
+
+
 def run_here() -> None:
     assert_type(plain.dispatch_sync(1), float)
     assert_type(asking.dispatch_sync(1), float)

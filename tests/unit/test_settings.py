@@ -230,6 +230,17 @@ def test_a_url_and_a_config_are_one_too_many() -> None:
         (one(store="mian"), "store: there is no connection 'mian'; did you mean 'main'"),
         (one(url="jobs.db"), "url: 'jobs.db' is no connection URL"),
         (one(store="://x"), "store: '://x' is no connection URL"),
+        (one(store="main"), "store goes in a circle of connections: main → main"),
+        (
+            {
+                "connections": {
+                    "a": {"url": "x://", "store": "b"},
+                    "b": {"url": "x://", "store": "a"},
+                },
+                "default": "a",
+            },
+            "a → b → a; name one that brings a store, or a URL",
+        ),
     ],
 )
 def test_a_wrong_setting_is_named(config: dict[str, object], error: str) -> None:

@@ -278,6 +278,13 @@ def _compile(
             resolve(convert(connection.get("forward", {}), dict[str, str]))
         except ValueError as error:
             raise ConfigError(f"{where}: forward goes in a circle: {error}") from None
+    try:
+        resolve({name: str(one["store"]) for name, one in connections.items() if one.get("store")})
+    except ValueError as error:
+        raise ConfigError(
+            f"{source}: store goes in a circle of connections: {error}; name one that brings a store, "
+            'or a URL, as in store = "sqlite:///store.db"'
+        ) from None
     for name, route in convert(top.get("routes", {}), dict[str, Route]).items():
         if route.connection is not None and route.connection not in connections:
             raise ConfigError(
