@@ -61,7 +61,7 @@ def test_every_event_has_a_row_with_its_base_and_fields() -> None:
     text = EVENTS.read_text()
     table = re.findall(r"^\| `(\w+)` \(`(\w+)`\) \| (.*?) \|", text, re.MULTILINE)
     documented = {name: (base, tuple(re.findall(r"`(\w+)`", cell))) for name, base, cell in table}
-    bases = {"Event", "JobEvent", "AttemptEvent", "WorkerEvent", "BatchEvent"}
+    bases = {"Event", "JobEvent", "AttemptEvent", "SettledEvent", "WorkerEvent", "BatchEvent"}
     kinds = {name: getattr(events, name) for name in events.__all__ if name not in bases}
     expected = {}
     for name, kind in kinds.items():
@@ -76,6 +76,7 @@ def test_every_event_has_a_row_with_its_base_and_fields() -> None:
     [
         ("JobEvent", events.JobEvent),
         ("AttemptEvent", events.AttemptEvent),
+        ("SettledEvent", events.SettledEvent),
         ("WorkerEvent", events.WorkerEvent),
     ],
 )

@@ -60,11 +60,12 @@ def test_a_delay_that_is_none_fails_the_attempt(delay: float) -> None:
 def test_the_log_knows_the_job(caplog: pytest.LogCaptureFixture) -> None:
     ctx = context()
     with caplog.at_level(logging.INFO, "packhorse.job"):
-        ctx.log.info("took %d s", 5)
+        ctx.log.info("took %d s", 5, extra={"step": 3, "queue": "another"})
     (record,) = caplog.records
     assert record.getMessage() == "took 5 s"
     facts = ("job", "id", "queue", "attempt")
     assert [getattr(record, name) for name in facts] == ["shop.tidy", str(ctx.id), "low", 2]
+    assert getattr(record, "step") == 3  # noqa: B009
 
 
 def test_a_detached_one_belongs_to_no_queue() -> None:

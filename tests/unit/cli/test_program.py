@@ -1,11 +1,9 @@
 """The program: its commands, its errors and its exit codes."""
 
-import logging
 from pathlib import Path
 
 import pytest
 
-from packhorse.cli.logs import OneLine
 from packhorse.cli.program import COMMANDS
 from tests.unit.cli.conftest import Call
 
@@ -112,17 +110,3 @@ def test_a_shell_completes_commands_options_and_choices(
     monkeypatch.setenv("COMP_CWORD", str(len(words) - 1))
     offered = [line.partition(",")[2] for line in call().output.splitlines()]
     assert sorted(offered) == completed
-
-
-def test_a_logged_exception_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    logger = logging.Logger("packhorse.test")
-    logger.addHandler(OneLine())
-    try:
-        raise ValueError("two\nlines")
-    except ValueError:
-        logger.exception("a listener failed: %s", "f")
-    logger.warning("the broker is away")
-    logger.info("nobody wants to know")
-    first, second = capsys.readouterr().err.splitlines()
-    assert first.startswith("packhorse: error: a listener failed: f: ValueError: two lines (")
-    assert second == "packhorse: warning: the broker is away"

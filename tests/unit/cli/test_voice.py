@@ -46,11 +46,11 @@ class Mute(Exception):
     ],
 )
 def test_a_line(event: events.JobEvent, text: str) -> None:
-    assert line(event, None, whole=False)[10:] == f"{ID}  shop.mail  {text}"
+    assert line(event, whole=False)[10:] == f"{ID}  shop.mail  {text}"
 
 
 def test_a_line_on_a_terminal_has_the_end_of_the_id_and_the_duration() -> None:
-    said = line(events.JobProcessed(**ATTEMPT, result="done"), 0.0042, whole=True)
+    said = line(events.JobProcessed(**ATTEMPT, result="done", duration=0.0042), whole=True)
     assert said[10:].split() == ["1fda4ce7", "shop.mail", "done", "4.2", "ms"]
 
 
@@ -59,8 +59,8 @@ def test_a_line_on_a_terminal_has_the_end_of_the_id_and_the_duration() -> None:
     [
         ("silent", ()),
         ("failures", FAILURES),
-        ("lines", (events.JobAttempted, events.JobProcessed, *FAILURES)),
-        ("json", (events.JobAttempted, events.JobProcessed, *FAILURES)),
+        ("lines", (events.JobProcessed, *FAILURES)),
+        ("json", (events.JobProcessed, *FAILURES)),
     ],
 )
 def test_nothing_is_listened_to_that_is_not_printed(

@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import struct
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -80,8 +81,40 @@ def test_what_cannot_be_had_is_told(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         with pytest.raises(ConfigError, match=f"--health-port {port}"), Health(list, None, port):
             pass
-    with (
-        pytest.raises(ConfigError, match="--health-file"),
-        Health(list, str(tmp_path / "no" / "file"), None),
-    ):
-        pass
+    for place in (tmp_path / "no" / "file", tmp_path):
+        with pytest.raises(ConfigError, match="--health-file"), Health(list, str(place), None):
+            pass
+
+
+def test_a_file_that_cannot_be_written_meanwhile_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(health, "EVERY", 0.02)
+    file = tmp_path / "folder" / "health"
+    file.parent.mkdir()
+    looks = []
+
+    def look() -> list[ProcessHealth]:
+        looks.append(1)
+        return [ProcessHealth("a", True, 0)]
+
+    with Health(look, str(file), None):
+        eventually(file.exists)
+        file.parent.rename(tmp_path / "elsewhere")
+        seen = len(looks)
+        eventually(lambda: len(looks) > seen + 5)
+        file.parent.mkdir()
+        eventually(file.exists)
+    assert len(caplog.records) == 1
+    assert "grows old" in caplog.text
+
+
+def test_who_asks_and_leaves_is_no_trouble(capsys: pytest.CaptureFixture[str]) -> None:
+    port = free_port()
+    with Health(lambda: [ProcessHealth("a", True, 0)], None, port):
+        for said in (b"", b"GET / HTTP/1.0\r\n\r\n", b"nonsense\r\n"):
+            with socket.create_connection(("localhost", port)) as one:
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                one.sendall(said)  # and it is cut off with the connection's reset
+        assert asked(port)[0] == 200
+    assert capsys.readouterr().err == ""

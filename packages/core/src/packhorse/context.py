@@ -16,11 +16,10 @@ from packhorse.ids import new_id
 from packhorse.wire.envelope import Progress
 
 if TYPE_CHECKING:
-    import logging
-
     from packhorse.flow.batches import Batch
     from packhorse.flow.rest import RestOfChain
     from packhorse.flow.surroundings import Surroundings
+    from packhorse.logs import JobLog
     from packhorse.wire.flow import Cause
 
 _current: contextvars.ContextVar["JobContext"] = contextvars.ContextVar("packhorse_job")
@@ -221,19 +220,14 @@ class JobContext:
         return None if self.surroundings is None else self.surroundings.cause
 
     @property
-    def log(self) -> "logging.LoggerAdapter[logging.Logger]":
-        """A logger (`packhorse.job`) whose records carry job, id, queue and attempt.
+    def log(self) -> "JobLog":
+        """A logger (`packhorse.job`) whose records have `job`, `id`, `queue` and `attempt` as attributes.
 
         And, if anything travelled with the job, `carried`, without what is hidden by a name with `_`.
         """
-        import logging  # only here: a process that only dispatches does without
+        from packhorse.logs import JobLog  # only here: a process that only dispatches does without
 
-        facts: dict[str, object] = {"job": self.job, "id": str(self.id), "queue": self.queue}
-        facts["attempt"] = self.attempt
-        shown = {name: raw for name, raw in self.came_with.items() if not name.startswith("_")}
-        if shown:
-            facts["carried"] = decoded(shown)
-        return logging.LoggerAdapter(logging.getLogger("packhorse.job"), facts)
+        return JobLog(self)
 
     def __repr__(self) -> str:
         return f"<context of {self.job} {self.id}, attempt {self.attempt}>"

@@ -33,6 +33,7 @@ from packhorse.worker.execution import Execution
 from packhorse.worker.gate import Gate, asks
 from packhorse.worker.masking import shown
 from packhorse.worker.policy import Policies
+from packhorse.worker.records import named
 from packhorse.worker.site import Site
 from packhorse.worker.telling import tell_attempted, tell_running, tell_settled
 
@@ -225,16 +226,17 @@ def _keep(connection: "Connection", settlement: Settlement) -> bool:
     try:
         graves.bury([(outcome.delivery, outcome.record)], WORKER)
     except PackhorseError:
-        id = outcome.delivery.message.id
-        _log.exception("job %s %s: the store did not take the failed job", settlement.job, id)
+        job = named(settlement.job, outcome.delivery.message)
+        text = "job %s %s: the store did not take the failed job"
+        _log.exception(text, job["job"], job["id"], extra=job)
         return False
     return True
 
 
 def _tell(settlement: Settlement, error: BaseException | None) -> None:
-    id = settlement.outcome.delivery.message.id
+    job = named(settlement.job, settlement.outcome.delivery.message)
     error = shown(settlement.execution, error)
-    _log.error("job %s %s failed for good", settlement.job, id, exc_info=error)
+    _log.error("job %s %s failed for good", job["job"], job["id"], exc_info=error, extra=job)
 
 
 def _error(settlement: Settlement) -> BaseException | None:

@@ -42,9 +42,11 @@ def monitor(
     """
     if most is None and oldest is None:
         raise click.UsageError("say --max or --oldest, or both")
+    if every == 0:
+        raise click.UsageError("--every 0 would never rest; say a second or more")
     app = setup.app_with_jobs(modules)
     on, limits = app.connection(connection), Limits(most, oldest)
-    names = [name for name in (queues or "").split(",") if name] or None
+    names = [name.strip() for name in (queues or "").split(",") if name.strip()] or None
     if every is None:
         found = measure(app, on, names, limits)
         if as_json:

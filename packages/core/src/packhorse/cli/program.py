@@ -1,6 +1,5 @@
 """The program `packhorse`: its commands, imported when they are called, and what becomes of errors."""
 
-import logging
 import os
 import sys
 import traceback
@@ -10,7 +9,6 @@ from typing import Any, NoReturn
 
 import click
 
-from packhorse.cli.logs import OneLine
 from packhorse.cli.output import complain
 from packhorse.cli.setup import Setup, settings_options
 from packhorse.errors import (
@@ -117,7 +115,9 @@ def main() -> None:
 
     --config, --url and --debug may also stand after the command.
     """
-    logging.lastResort = OneLine()
+    from packhorse.last_resort import Manner, install
+
+    install(Manner())
 
 
 def _plugged(ctx: click.Context) -> dict[str, str]:

@@ -67,13 +67,13 @@ def queues(setup: Setup, connection: str | None, as_json: bool) -> int:
 
 
 def look(on: "Connection", names: list[str] | None = None) -> list[Line]:
-    """The lines of these queues, or of all that hold anything and the connection's own."""
+    """The lines of these queues, or of all that hold anything or are paused, and the connection's own."""
     driver: object = on.driver
     lists = driver if isinstance(driver, Lists) else None
+    failed, off = _failed(on), paused(on)
     if names is None:
         known = lists.queues() if lists else []
-        names = sorted({*known, on.settings.queue})
-    failed, off = _failed(on), paused(on)
+        names = sorted({*known, on.settings.queue, *(off.queues if off else ())})
     return [_line(on, name, on.driver.counts(name, CAP), lists, failed, off) for name in names]
 
 

@@ -3,7 +3,7 @@
 import click
 
 from packhorse.cli.choices import connection_option
-from packhorse.cli.output import counted
+from packhorse.cli.output import counted, note
 from packhorse.cli.setup import Setup
 
 
@@ -18,5 +18,9 @@ def restart(setup: Setup, connection: str | None) -> None:
     """
     on = setup.app().connection(connection)
     on.control.restart()
-    alive = counted(len(on.control.workers()), "worker")
-    click.echo(f"{alive} of connection {on.name!r} told to make room for new ones")
+    alive = on.control.workers()
+    if alive:
+        told = counted(len(alive), "worker")
+        click.echo(f"{told} of connection {on.name!r} told to make room for new ones")
+    else:
+        note(f"no worker of connection {on.name!r} has said anything in the last half minute")

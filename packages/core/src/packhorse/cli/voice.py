@@ -5,14 +5,13 @@ import sys
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
-from uuid import UUID
 
 import click
 import msgspec
 
 from packhorse import events
 from packhorse.cli.output import counted, in_colour, one_line, span, stamp
-from packhorse.events.types import JobEvent
+from packhorse.events.types import JobEvent, SettledEvent
 
 if TYPE_CHECKING:
     from packhorse.connection import Connection
@@ -57,7 +56,6 @@ class Voice:
     def __init__(self, worker: "Worker", style: Style) -> None:
         self._worker = worker
         self._style = style
-        self._durations: dict[UUID, float] = {}
         self._failed = 0
         self._retried = 0
 
@@ -66,8 +64,6 @@ class Voice:
         if self._style == "silent":
             return
         whole = self._style in ("lines", "json")
-        if whole:
-            bus.on(events.JobAttempted, self._attempted)
         for kind in ENDINGS if whole else FAILURES:
             bus.on(kind, self._ended)
         bus.on(events.WorkerPaused, self._paused)
@@ -127,11 +123,7 @@ class Voice:
             word = "paused" if isinstance(event, events.WorkerPaused) else "goes on"
             self._line(f"worker {event.worker} {word}: a signal said so")
 
-    def _attempted(self, event: events.JobAttempted) -> None:
-        self._durations[event.id] = event.duration
-
     def _ended(self, event: JobEvent) -> None:
-        duration = self._durations.pop(event.id, None)
         self._failed += isinstance(event, events.JobFailed)
         self._retried += isinstance(event, events.JobReleasedAfterException)
         if self._style == "json":
@@ -142,9 +134,9 @@ class Voice:
                 if name not in ("error", "worker")
             }
             text = None if error is None else _said(error)
-            self._object(type(event).__name__, **known, duration=duration, error=text)
+            self._object(type(event).__name__, **known, error=text)
         else:
-            self._line(line(event, duration, whole=self._style == "lines"))
+            self._line(line(event, whole=self._style == "lines"))
 
     def _object(self, event: str, **facts: object) -> None:
         self._line(
@@ -163,7 +155,7 @@ class Voice:
             self._worker.stop()
 
 
-def line(event: JobEvent, duration: float | None, *, whole: bool) -> str:
+def line(event: JobEvent, *, whole: bool) -> str:
     """An attempt for a person: when, which, what became of it, how long it took.
 
     Where lines are `whole` the eye follows them on a terminal, and the end of the id will do.
@@ -175,10 +167,15 @@ def line(event: JobEvent, duration: float | None, *, whole: bool) -> str:
         str(event.id)[-8:] if whole else str(event.id),
         f"{event.job or '?':<24}" if whole else event.job or "?",
         click.style(f"{word:<10}" if whole else word, fg=colour) if colours else f"{word:<10}",
-        f"{span(duration):>8}" if whole else "",
+        f"{span(_duration(event)):>8}" if whole else "",
         one_line(detail),
     ]
     return "  ".join(part for part in parts if part).rstrip()
+
+
+def _duration(event: JobEvent) -> float | None:
+    ran = event.duration if isinstance(event, SettledEvent) else 0.0
+    return ran or None
 
 
 def _outcome(event: JobEvent) -> tuple[str, str, str]:

@@ -1,5 +1,6 @@
 """`packhorse work`: workers under a supervisor, or one in this process."""
 
+import logging
 import os
 import sys
 import time
@@ -9,9 +10,10 @@ from typing import TYPE_CHECKING, NoReturn, TypedDict, Unpack
 import click
 
 from packhorse.cli.durations import duration
-from packhorse.cli.output import complain, for_a_person
+from packhorse.cli.output import for_a_person
 from packhorse.cli.setup import Setup
 from packhorse.errors import ConnectionLost
+from packhorse.last_resort import Manner, install
 
 if TYPE_CHECKING:
     from packhorse.cli.voice import Style
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from packhorse.worker.health import Look
     from packhorse.worker.supervised import Supervised
     from packhorse.worker.worker import Report, Worker
+
+_log = logging.getLogger("packhorse.worker")
 
 WHOLE = click.IntRange(min=1)
 
@@ -121,6 +125,7 @@ def work(setup: Setup, /, **flags: Unpack[Flags]) -> int:
     A supervisor starts the processes that run jobs. One that dies is replaced, and what it held is
     given back at once; one that a job keeps from ending, long after that job's time-out, is killed.
     """
+    install(Manner(json=flags["as_json"]))
     if flags["processes"] and flags["supervised"] is None:
         return _supervise(setup, flags)
     return _work(setup, flags)
@@ -170,7 +175,9 @@ def _work(setup: Setup, flags: Flags) -> int:
     supervised = None if link is None else Supervised(Link.from_text(link))
     app = setup.app_with_jobs(flags["modules"])
     worker = _worker(setup, flags, overrides, supervised)
-    voice = Voice(worker, _style(flags))
+    style = _style(flags)
+    install(Manner(json=flags["as_json"], jobs=style in ("lines", "json")))
+    voice = Voice(worker, style)
     voice.listen(app.bus)
     titles.listen(app.bus)
     voice.started(app.connection(flags["connection"]), len(names()) - len(OWN_JOBS))
@@ -232,7 +239,7 @@ def _worker(
     try:
         on.driver.counts(worker.queues[0], 1)
     except ConnectionLost as error:  # brokers come back; a wrong setting does not and is raised
-        complain(f"warning: {error}; the worker goes on trying")
+        _log.warning("%s; the worker goes on trying", error)
     return worker
 
 

@@ -120,28 +120,34 @@ class JobTimedOut(AttemptEvent, frozen=True, kw_only=True):
 # settled, in the worker's settling thread
 
 
-class JobProcessed(AttemptEvent, frozen=True, kw_only=True):
+class SettledEvent(AttemptEvent, frozen=True, kw_only=True):
+    """What became of an attempt; `duration` is how long its handler ran, in seconds, 0.0 if it did not."""
+
+    duration: float = 0.0
+
+
+class JobProcessed(SettledEvent, frozen=True, kw_only=True):
     """A job is done and off the broker; `result` is what the outcome was, `why` what was said of it."""
 
     result: Literal["done", "deleted", "skipped", "cancelled", "expired", "superseded"]
     why: str = ""
 
 
-class JobReleased(AttemptEvent, frozen=True, kw_only=True):
+class JobReleased(SettledEvent, frozen=True, kw_only=True):
     """A job put itself, or was put by a middleware, back for `delay` seconds; `why` if it said so."""
 
     delay: float
     why: str = ""
 
 
-class JobReleasedAfterException(AttemptEvent, frozen=True, kw_only=True):
+class JobReleasedAfterException(SettledEvent, frozen=True, kw_only=True):
     """A failed attempt will be repeated in `delay` seconds."""
 
     delay: float
     error: BaseException
 
 
-class JobFailed(AttemptEvent, frozen=True, kw_only=True):
+class JobFailed(SettledEvent, frozen=True, kw_only=True):
     """A job failed for good and is kept among the failed jobs."""
 
     reason: str

@@ -1,6 +1,5 @@
 """What a worker keeps in the store of a job that is over: its result, or how else it ended."""
 
-import logging
 import time
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from packhorse.wire.envelope import End, Progress
 from packhorse.wire.seal import embed, seal
 from packhorse.worker.attempt import Bury, Finish
 from packhorse.worker.failure import LIMIT, failure, head
+from packhorse.worker.records import complain, facts
 
 if TYPE_CHECKING:
     from packhorse.worker.execution import Execution
@@ -22,8 +22,6 @@ PROGRESS_KEPT = 86_400.0
 
 NOTE = 1024
 """Bytes that a note may take."""
-
-_log = logging.getLogger("packhorse.worker")
 
 
 def account(execution: "Execution", verdict: Finish | Bury) -> tuple[tuple[str, Group], ...]:
@@ -53,8 +51,8 @@ def progress(execution: "Execution", number: int, said: Progress) -> tuple[Group
 def _last_progress(execution: "Execution", number: int, said: Progress) -> tuple[Group, ...]:
     try:
         return progress(execution, number, said)
-    except Exception:  # how far it came is no reason to fail it
-        _log.exception("job %s %s: its progress could not be sealed", *_named(execution))
+    except Exception as error:  # how far it came is no reason to fail it
+        complain(facts(execution), "its progress could not be sealed", error)
         return ()
 
 
@@ -62,10 +60,10 @@ def _result(execution: "Execution", verdict: Finish | Bury, keep: float) -> tupl
     end = _failed(execution, verdict) if isinstance(verdict, Bury) else _ended(execution, verdict)
     try:
         data = _sealed(execution, end)
-    except Exception:
+    except Exception as error:
         if not isinstance(verdict, Bury):
             raise
-        _log.exception("job %s %s: how it failed could not be sealed", *_named(execution))
+        complain(facts(execution), "how it failed could not be sealed", error)
         bare = msgspec.structs.replace(end, reason="sealed", failure=None)
         data = seal(bare, (), id=execution.envelope.id, job=execution.envelope.job, at=end.at)
     since = execution.delivery.reserved_at
@@ -98,7 +96,3 @@ def _sealed(execution: "Execution", end: End | Progress) -> bytes:
         raise PackhorseError(f"not all of the codecs {', '.join(envelope.enc)} are configured here")
     codecs = [known[name] for name in envelope.enc]
     return seal(end, codecs, id=envelope.id, job=envelope.job, at=end.at)
-
-
-def _named(execution: "Execution") -> tuple[str, object]:
-    return execution.envelope.job, execution.delivery.message.id

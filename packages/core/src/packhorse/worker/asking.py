@@ -1,6 +1,5 @@
 """Asks the stores what guards want to know, for all jobs of a reservation or of a settling at once."""
 
-import logging
 from collections.abc import Iterable, Sequence
 from typing import cast
 
@@ -15,11 +14,10 @@ from packhorse.worker.attempt import Bury
 from packhorse.worker.execution import Execution
 from packhorse.worker.masking import shown
 from packhorse.worker.passage import Passage
+from packhorse.worker.records import complain, facts
 from packhorse.worker.telling import tell_attempted
 
 Asked = tuple[Execution, Update]
-
-_log = logging.getLogger("packhorse.worker")
 
 
 def may_be_guarded(execution: Execution) -> bool:
@@ -71,12 +69,8 @@ def finish(executions: Sequence[Execution]) -> None:
             asked += [(execution, update) for update in passage.onion.asked]
     for (execution, _), told in zip(asked, _perform(asked), strict=True):
         if told.error is not None:
-            _log.error(
-                "job %s %s: what its middleware wanted written after it could not be",
-                execution.envelope.job,
-                execution.delivery.message.id,
-                exc_info=shown(execution, told.error),
-            )
+            text = "what its middleware wanted written after it could not be"
+            complain(facts(execution), text, shown(execution, told.error))
     for execution, _ in asked:
         assert execution.passage is not None
         execution.passage.onion.asked = ()

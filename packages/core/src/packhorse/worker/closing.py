@@ -1,6 +1,5 @@
 """From a verdict to the outcome that the broker is told."""
 
-import logging
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from packhorse.worker.execution import Execution
 from packhorse.worker.failure import LIMIT, failure, head, keep, text_of
 from packhorse.worker.following import Consequences, consequences, unrun, waiting_again
 from packhorse.worker.masking import shown
+from packhorse.worker.records import complain, facts, named
 from packhorse.worker.site import Site
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 LONGEST = 1e9
 """Seconds for which a job may be put back: over thirty years, and a number that any broker can add."""
-
-_log = logging.getLogger("packhorse.worker")
 
 
 class Settlement(Struct, frozen=True):
@@ -80,7 +78,7 @@ def close(execution: Execution, verdict: Verdict) -> Settlement:
 
 def _stuck(execution: Execution, verdict: Verdict, error: Exception) -> Settlement:
     """What is to come next cannot be made: too large, or of a connection that nobody here knows."""
-    _log_stuck(execution.envelope.job, execution.delivery, error)
+    complain(facts(execution), f"what follows it cannot be sent: {error}")
     if not isinstance(verdict, Bury):
         return close(execution, Bury(f"what follows cannot be sent: {error}", error))
     # Not even what the chain catches with: that is given up, what a batch counts is not.
@@ -91,11 +89,6 @@ def _stuck(execution: Execution, verdict: Verdict, error: Exception) -> Settleme
     return close(execution, verdict)
 
 
-def _log_stuck(job: str, delivery: Delivery, error: Exception) -> None:
-    id = delivery.message.id
-    _log.error("job %s %s: what follows it cannot be sent: %s", job, id, error)
-
-
 def close_stopped(settlement: Settlement, reason: str) -> Settlement:
     """The settlement instead, of a job whose follow-ups the broker refuses."""
     execution, verdict, brings = settlement.execution, settlement.verdict, settlement.brings
@@ -103,7 +96,8 @@ def close_stopped(settlement: Settlement, reason: str) -> Settlement:
     error = PackhorseError(reason)
     # Of one that failed, its `failed` was called, and what it counts is still counted.
     if execution is None or isinstance(verdict, Bury):
-        _log_stuck(settlement.job, settlement.outcome.delivery, error)
+        job = named(settlement.job, settlement.outcome.delivery.message)
+        complain(job, f"what follows it cannot be sent: {error}")
         return msgspec.structs.replace(settlement, brings=msgspec.structs.replace(brings, ahead=()))
     return close(execution, Bury(f"what follows cannot be sent: {reason}", error))
 
@@ -165,12 +159,7 @@ def _call_failed(execution: Execution, verdict: Bury) -> None:
     try:
         hook(execution.fresh_arguments(), verdict.error or PackhorseError(verdict.reason))
     except BaseException as error:  # even an exit: it would end the runner
-        _log.error(
-            "job %s %s: its failed() raised",
-            execution.envelope.job,
-            execution.delivery.message.id,
-            exc_info=shown(execution, error),
-        )
+        complain(facts(execution), "its failed() raised", shown(execution, error))
 
 
 def _again(execution: Execution, verdict: Again) -> bytes:
@@ -218,8 +207,9 @@ def _record(
         return seal(death, (), id=id, job="", at=now)
     try:
         return seal(death, _codecs(envelope, site), id=id, job=envelope.job, at=envelope.at)
-    except Exception:  # a codec that cannot seal: what went wrong must not leave in clear
-        _log.exception("job %s %s: the record of its failure could not be sealed", envelope.job, id)
+    except Exception as error:  # a codec that cannot seal: what went wrong must not leave in clear
+        job = named(envelope.job, delivery.message)
+        complain(job, "the record of its failure could not be sealed", error)
         death = Death(
             "failed; what went wrong could not be sealed",
             site.connection.name,

@@ -1,6 +1,5 @@
 """What a worker has in hand: every delivery from its reservation to its settlement."""
 
-import logging
 import sys
 import threading
 import time
@@ -10,8 +9,7 @@ from packhorse.worker.board import Board
 from packhorse.worker.execution import Execution
 from packhorse.worker.masking import shown
 from packhorse.worker.plan import Load, mean_duration
-
-_log = logging.getLogger("packhorse.worker")
+from packhorse.worker.records import complain, facts
 
 
 class Hand:
@@ -81,12 +79,8 @@ class Hand:
 
     def give_up(self, execution: Execution) -> None:
         """Called where an exception is handled that leaves no outcome to settle: a broken codec, a bug."""
-        _log.error(
-            "job %s %s: what became of it cannot be told, its lease will run out",
-            execution.envelope.job,
-            execution.delivery.message.id,
-            exc_info=shown(execution, sys.exception()),
-        )
+        text = "what became of it cannot be told, its lease will run out"
+        complain(facts(execution), text, shown(execution, sys.exception()))
         self.drop([execution.delivery.token])
 
     def count(self, durations: list[float]) -> None:

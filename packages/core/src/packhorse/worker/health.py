@@ -3,9 +3,11 @@
 A file is touched, and a port answers, for as long as some worker's broker has answered lately.
 """
 
+import logging
 import os
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 
@@ -13,6 +15,8 @@ import msgspec
 from msgspec import Struct
 
 from packhorse.errors import ConfigError
+
+_log = logging.getLogger("packhorse.worker")
 
 EVERY = 2.0
 """Seconds between two touches of the file."""
@@ -43,18 +47,16 @@ class Health:
         self._ending = threading.Event()
 
     def __enter__(self) -> Self:
+        if self._file is not None:
+            _refuse_unwritable(self._file)
         if self._port is not None:
             try:
-                self._server = ThreadingHTTPServer(("", self._port), _answering(self._look))
+                self._server = _Server(("", self._port), _answering(self._look))
             except OSError as error:
                 raise ConfigError(f"--health-port {self._port} cannot be had: {error}") from error
-            self._server.daemon_threads = True
             _start(self._server.serve_forever)
         if self._file is not None:
-            folder = os.path.dirname(os.path.abspath(self._file))
-            if not os.access(folder, os.W_OK):
-                raise ConfigError(f"--health-file {self._file}: {folder} cannot be written to")
-            _start(self._touch)
+            _start(partial(self._touch, self._file))
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -63,13 +65,32 @@ class Health:
             self._server.shutdown()
             self._server.server_close()
 
-    def _touch(self) -> None:
-        assert self._file is not None
+    def _touch(self, file: str) -> None:
+        troubled = False
         while not self._ending.is_set():
-            if any(one.ready for one in self._look()):
-                with open(self._file, "a"):
-                    os.utime(self._file)
+            try:
+                if any(one.ready for one in self._look()):
+                    with open(file, "a"):
+                        os.utime(file)
+                troubled = False
+            except OSError as error:  # a disk that is full may be emptied
+                if not troubled:
+                    _log.warning("--health-file %s grows old: %s", file, error)
+                troubled = True
             self._ending.wait(EVERY)
+
+
+def _refuse_unwritable(file: str) -> None:
+    place = file if os.path.exists(file) else os.path.dirname(file) or "."
+    if os.path.isdir(file) or not os.access(place, os.W_OK):
+        raise ConfigError(f"--health-file {file}: such a file cannot be written")
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Who asked has left without the answer: that is theirs to know."""
 
 
 def _start(work: Callable[[], None]) -> None:
@@ -78,6 +99,8 @@ def _start(work: Callable[[], None]) -> None:
 
 def _answering(look: Look) -> type[BaseHTTPRequestHandler]:
     class Answer(BaseHTTPRequestHandler):
+        timeout = 5.0  # seconds that a question may take
+
         def do_GET(self) -> None:
             processes = look()
             ready = any(one.ready for one in processes)

@@ -1,6 +1,5 @@
 """Tells running jobs that their worker is about to end, so that they can write down how far they are."""
 
-import logging
 import threading
 from collections.abc import Iterable
 from functools import partial
@@ -8,12 +7,11 @@ from typing import TYPE_CHECKING
 
 from packhorse.context import enter
 from packhorse.worker.masking import shown
+from packhorse.worker.records import complain, facts
 from packhorse.worker.threads import thread
 
 if TYPE_CHECKING:
     from packhorse.worker.execution import Execution
-
-_log = logging.getLogger("packhorse.worker")
 
 
 class Interruption:
@@ -47,9 +45,4 @@ def _call(execution: "Execution", signal: int) -> None:
     try:
         hook(execution.arguments, signal)
     except BaseException as error:
-        _log.error(
-            "job %s %s: its interrupted() raised",
-            execution.envelope.job,
-            execution.delivery.message.id,
-            exc_info=shown(execution, error),
-        )
+        complain(facts(execution), "its interrupted() raised", shown(execution, error))

@@ -21,6 +21,7 @@ from packhorse.worker.fence import parted
 from packhorse.worker.following import Consequences
 from packhorse.worker.hand import Hand
 from packhorse.worker.plan import trouble_pause
+from packhorse.worker.records import complain, named, record_end
 from packhorse.worker.site import Site
 from packhorse.worker.telling import tell_lost, tell_settled
 from packhorse.worker.threads import thread
@@ -238,12 +239,8 @@ class Settler:
 
     def _give_up(self, settlement: Settlement, error: Exception | None) -> None:
         delivery = settlement.outcome.delivery
-        _log.error(
-            "job %s %s: the outcome could not be settled, its lease will run out",
-            settlement.job,
-            delivery.message.id,
-            exc_info=error,
-        )
+        job = named(settlement.job, delivery.message)
+        complain(job, "the outcome could not be settled, its lease will run out", error)
         self._drop([delivery.token])
 
     def _pause(self, error: Exception, failures: int) -> None:
@@ -266,6 +263,7 @@ class Settler:
         for each, answer in zip(group, answers, strict=True):
             if answer == "applied":
                 tell_settled(self._site, each)
+                record_end(each)
                 self._hand.failed += isinstance(each.outcome, Dead)
                 if each.brings is not None:
                     brought.append(each.brings)

@@ -3,11 +3,12 @@
 from packhorse import events
 from packhorse.context import Delete, JobContext, Release
 from packhorse.driver.outcome import Return
-from packhorse.events.types import AttemptEvent
+from packhorse.events.types import AttemptEvent, SettledEvent
 from packhorse.worker.attempt import Again, Bury, Ending, Finish
 from packhorse.worker.closing import Settlement
 from packhorse.worker.execution import Execution
 from packhorse.worker.masking import reason, shown
+from packhorse.worker.records import record_lost
 from packhorse.worker.site import Site
 
 
@@ -32,6 +33,8 @@ def tell_attempted(execution: Execution, ending: Ending) -> None:
 def tell_lost(execution: Execution, repeated: bool) -> None:
     """The broker knows nothing of this reservation any more."""
     event = events.SettlementUnknown if repeated else events.LeaseLost
+    if not repeated:
+        record_lost(execution)
     if execution.site.bus.hears(event):
         _tell(execution, event)
 
@@ -51,14 +54,14 @@ def tell_settled(site: Site, settlement: Settlement) -> None:
         return
     elif isinstance(verdict, Finish):
         if bus.hears(events.JobProcessed):
-            _tell(execution, events.JobProcessed, result=verdict.result, why=_why(execution))
+            _tell_end(execution, events.JobProcessed, result=verdict.result, why=_why(execution))
     elif isinstance(verdict, Again):
         if verdict.error is None:
             if bus.hears(events.JobReleased):
                 why = _why(execution)
-                _tell(execution, events.JobReleased, delay=verdict.delay, why=why)
+                _tell_end(execution, events.JobReleased, delay=verdict.delay, why=why)
         elif bus.hears(events.JobReleasedAfterException):
-            _tell(
+            _tell_end(
                 execution,
                 events.JobReleasedAfterException,
                 delay=verdict.delay,
@@ -82,6 +85,10 @@ def _tell(execution: Execution, event: type[AttemptEvent], **facts: object) -> N
     )
 
 
+def _tell_end(execution: Execution, event: type[SettledEvent], **facts: object) -> None:
+    _tell(execution, event, duration=execution.duration, **facts)
+
+
 def _why(execution: Execution) -> str:
     """What handler or middleware said of their wish."""
     context: JobContext | None = getattr(execution, "context", None)
@@ -99,6 +106,7 @@ def _failed(site: Site, settlement: Settlement, verdict: Bury) -> events.JobFail
         attempt=1 if execution is None else execution.envelope.failed + 1,
         deliveries=delivery.deliveries,
         worker=site.worker,
+        duration=0.0 if execution is None else execution.duration,
         reason=reason(execution, verdict),
         error=shown(execution, verdict.error),
     )

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from packhorse.flow.rest import Added
+from packhorse.last_resort import Manner
 from packhorse.options import Isolation, OptionSet
 from packhorse.settings import Settings
 from packhorse.wire.envelope import Progress
@@ -18,7 +19,10 @@ _LENGTH = struct.Struct("!I")
 
 
 class Birth(Struct, frozen=True, tag=True):
-    """The first word to a new process: where it stands. `pythonpath` is what the worker itself was given."""
+    """The first word to a new process: where it stands, and how it is to log.
+
+    `pythonpath` is what the worker itself was given.
+    """
 
     path: Sequence[str]
     pythonpath: str | None
@@ -27,6 +31,7 @@ class Birth(Struct, frozen=True, tag=True):
     connection: str
     worker: str
     flags: OptionSet
+    manner: Manner | None
 
 
 class Task(Struct, frozen=True, tag=True):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 
+from packhorse import last_resort
 from packhorse.app import Packhorse
 from packhorse.current import find_app
 from packhorse.definition import Definition
@@ -31,7 +32,10 @@ def settle_in(birth: Birth) -> str | None:
         os.environ.pop("PYTHONPATH", None)
     else:
         os.environ["PYTHONPATH"] = birth.pythonpath
-    return _tried(lambda: [import_module(name) for name in birth.imports])
+    broken = _tried(lambda: [import_module(name) for name in birth.imports])
+    if birth.manner is not None:
+        last_resort.install(birth.manner)
+    return broken
 
 
 def _tried(step: Callable[[], object]) -> str | None:

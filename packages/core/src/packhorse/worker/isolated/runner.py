@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+from packhorse import last_resort
 from packhorse.errors import JobCrashed, JobDefinitionError
 from packhorse.options import Isolation
 from packhorse.worker import evidence
@@ -177,6 +178,7 @@ class IsolatedRunner(Pool):
             site.connection.name,
             site.worker,
             site.policies.flags,
+            last_resort.installed(),
         )
         try:
             process = Process(birth)
