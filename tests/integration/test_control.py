@@ -213,6 +213,38 @@ def test_a_store_that_is_away_stops_no_worker_and_is_told_of_once(
     assert len(told) == 1
 
 
+@pytest.mark.parametrize("url", [MEMORY], indirect=True)
+def test_a_pause_for_a_time_ends_though_the_store_is_away(
+    app: Packhorse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Counting(app.connection().store)
+    monkeypatch.setattr(app.connection(), "_store", store)
+    app.connection().control.pause(0.6)
+    with working(app):
+        eventually(lambda: store.calls.count("apply") >= 3)
+        store.away = True
+        notes.dispatch("late")
+        time.sleep(0.1)
+        assert journal.notes == []
+        eventually(lambda: journal.notes == ["late"])
+
+
+@pytest.mark.parametrize("url", [MEMORY], indirect=True)
+def test_a_pause_without_an_end_holds_on_though_the_store_is_away(
+    app: Packhorse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Counting(app.connection().store)
+    monkeypatch.setattr(app.connection(), "_store", store)
+    app.connection().control.pause()
+    with working(app):
+        eventually(lambda: store.calls.count("apply") >= 3)
+        store.away = True
+        notes.dispatch("never")
+        calls = len(store.calls)
+        eventually(lambda: len(store.calls) >= calls + 5)
+        assert journal.notes == []
+
+
 def test_without_a_store_the_line_to_add_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     with Packhorse("memory://") as app:
         control = app.connection().control

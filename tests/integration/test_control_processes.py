@@ -3,10 +3,12 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -117,6 +119,34 @@ def test_one_process_alone_is_paused(stable: Stable) -> None:
     assert stable.runs() == []
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(timeout=10) == 0
+
+
+def test_a_store_that_is_away_stops_no_worker(stable: Stable) -> None:
+    file = stable.folder / "store.db"
+    with stable.config.open("a") as config:
+        config.write(f'store = "sqlite:///{file}"\n')
+    file.write_bytes(b"this is no database" * 1000)
+    worker = stable.worker()
+    stable.app.dispatch(quick.bind(1))
+    eventually(lambda: stable.ended() == 1, within=20)
+    file.unlink()  # it comes back empty
+    eventually(lambda: listed(stable) != [], within=30, every=0.5)
+    with sqlite3.connect(file, isolation_level=None) as hold:
+        hold.execute("BEGIN EXCLUSIVE")  # whoever writes waits
+        eventually(lambda: silent(stable) > 12, within=30, every=0.5)
+        stable.app.dispatch(quick.bind(2))
+        eventually(lambda: stable.ended() == 2, within=5)
+        worker.terminate()
+        assert worker.wait(timeout=10) == 0
+        hold.execute("ROLLBACK")
+    log = stable.log(worker)
+    assert "Traceback" not in log
+
+
+def silent(stable: Stable) -> float:
+    """For how many seconds the worker has not said that it lives; a beat lasts ten."""
+    (one,) = listed(stable)
+    return time.time() - datetime.fromisoformat(one["beat"]).timestamp()
 
 
 def states(stable: Stable) -> list[str]:

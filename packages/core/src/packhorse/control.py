@@ -72,6 +72,15 @@ class Keys(Struct, frozen=True):
         return f"control:{self.connection}:paused"
 
     @property
+    def paused_queues(self) -> str:
+        """The names of the queues that are paused by themselves, and of some that were."""
+        return f"{self.paused}:queues"
+
+    def paused_queue(self, queue: str) -> str:
+        """There while that queue is paused."""
+        return f"{self.paused}:queue:{queue}"
+
+    @property
     def workers(self) -> str:
         """The names of the workers that live, and of some that died."""
         return f"control:{self.connection}:workers"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from packhorse.control import left, until
+from packhorse.control import Keys, left, until
 from packhorse.driver.abilities import Pauses
 from packhorse.errors import StoreRequired, Unsupported
 from packhorse.store.contract import AddMembers, Delete, Group, Put, RemoveMembers, Store
@@ -19,20 +19,17 @@ class StorePauses(Pauses):
 
     def __init__(self, store: Store, connection: str) -> None:
         self._store = store
-        self._prefix = f"control:{connection}:paused"
-        self._index = f"{self._prefix}:queues"
-
-    def key(self, queue: str) -> str:
-        """There while a queue is paused."""
-        return f"{self._prefix}:queue:{queue}"
+        self._keys = Keys(connection)
+        self._index = self._keys.paused_queues
 
     def pause(self, queue: str, for_: float | None = None) -> None:
-        put, key = Put(self.key(queue), until(for_), for_), self.key(queue)
+        key = self._keys.paused_queue(queue)
+        put = Put(key, until(for_), for_)
         names = AddMembers(self._index, [queue.encode()])
         self._store.apply([Group([names], partition=self._index), Group([put], partition=key)])
 
     def resume(self, queue: str) -> None:
-        key, names = self.key(queue), RemoveMembers(self._index, [queue.encode()])
+        key, names = self._keys.paused_queue(queue), RemoveMembers(self._index, [queue.encode()])
         self._store.apply(
             [Group([Delete(key)], partition=key), Group([names], partition=self._index)]
         )
@@ -40,7 +37,9 @@ class StorePauses(Pauses):
     def paused(self) -> dict[str, float | None]:
         (value,) = self._store.read([self._index])
         names = [one.decode() for one in sorted(value)] if isinstance(value, frozenset) else []
-        values = self._store.read([self.key(name) for name in names]) if names else []
+        values = (
+            self._store.read([self._keys.paused_queue(name) for name in names]) if names else []
+        )
         return {
             name: left(one)
             for name, one in zip(names, values, strict=True)

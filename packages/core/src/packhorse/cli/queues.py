@@ -12,7 +12,7 @@ from packhorse.cli.output import complain, json_option, number, print_json, show
 from packhorse.cli.setup import Setup
 from packhorse.driver.abilities import Lists
 from packhorse.driver.message import Counts
-from packhorse.errors import ConfigError, PackhorseError, StoreRequired
+from packhorse.errors import ConfigError, ConnectionLost, PackhorseError, StoreRequired
 from packhorse.graveyard import graveyard
 from packhorse.pausing import Paused, paused
 
@@ -60,7 +60,8 @@ def queues(setup: Setup, connection: str | None, as_json: bool) -> int:
         except ConfigError:
             raise
         except PackhorseError as error:  # the others can be shown all the same
-            complain(f"connection {on.name!r}: {error}")
+            named = f"connection {on.name!r}: "
+            complain(named + str(error).removeprefix(named))
             code = 1
     show(lines, as_json, with_connection=len(app.connections) > 1)
     return code
@@ -70,7 +71,7 @@ def look(on: "Connection", names: list[str] | None = None) -> list[Line]:
     """The lines of these queues, or of all that hold anything or are paused, and the connection's own."""
     driver: object = on.driver
     lists = driver if isinstance(driver, Lists) else None
-    failed, off = _failed(on), paused(on)
+    failed, off = _failed(on), _off(on)
     if names is None:
         known = lists.queues() if lists else []
         names = sorted({*known, on.settings.queue, *(off.queues if off else ())})
@@ -99,6 +100,14 @@ def _line(
         paused_for=off.left(name) if off is not None and name in off else None,
         forwarded_to=None if (end := on.forwarded(name)) == name else end,
     )
+
+
+def _off(on: "Connection") -> Paused | None:
+    try:
+        return paused(on)
+    except ConnectionLost as error:  # of a store of its own, perhaps, while the broker is there
+        complain(f"what is paused cannot be told: {error}")
+        return None
 
 
 def _failed(on: "Connection") -> "Counter[str] | None":

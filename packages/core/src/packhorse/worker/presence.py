@@ -1,7 +1,7 @@
 """A thread that writes to the store that this worker lives, and reads there what it is told.
 
-Both are one call, about every ten seconds. A store that is slow or away holds up nothing but this
-thread.
+Both are one call, about every ten seconds; while anything is paused, another asks for how long. A
+store that is slow or away holds up nothing but this thread.
 """
 
 import logging
@@ -11,11 +11,11 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
+from math import inf
 
-from packhorse.control import Keys, LiveWorker, RunningJob, State, written
+from packhorse.control import Keys, LiveWorker, RunningJob, State, left, written
 from packhorse.driver.abilities import Pauses
 from packhorse.errors import PackhorseError, StoreRequired
-from packhorse.pausing import StorePauses
 from packhorse.store.contract import Absent, AddMembers, Condition, Equals, Group, Put, Value
 from packhorse.worker.hand import Hand
 from packhorse.worker.memory import resident
@@ -30,6 +30,9 @@ KEPT = 3.5 * BEAT
 
 SHOWN = 20
 """Running jobs that a worker tells of, at most."""
+
+LEAST = 1.0
+"""Seconds between two beats at least, unless what the worker does has changed."""
 
 PATIENCE = 1.0
 """Seconds that a worker waits at most for the store, once when it starts and once when it ends."""
@@ -64,9 +67,12 @@ class Presence:
         self._hold_back = hold_back
         self._restart = restart
         self._keys = Keys(site.connection.name)
-        self._asks_queues = not isinstance(driver, Pauses)
+        self._pauses = {self._keys.paused: list(queues)}
+        if not isinstance(driver, Pauses):
+            self._pauses |= {self._keys.paused_queue(queue): [queue] for queue in queues}
         self._state: State = "working"
         self._known: Value | None = None
+        self._paused: dict[str, float] = {}
         self._listens = False
         self._warned = False
         self._first = threading.Event()
@@ -98,16 +104,24 @@ class Presence:
     def _work(self) -> None:
         while not self._ending:
             self._wake.clear()
-            self._try(self._beat)
+            if not self._try(self._beat):
+                now = time.monotonic()
+                self._hold({key: end for key, end in self._paused.items() if end > now})
             self._first.set()
             if not self._ending:
-                self._wake.wait(BEAT * random.uniform(0.9, 1.1))
+                self._wake.wait(self._rest())
         self._try(self._leave)
 
-    def _try(self, work: Callable[[], None]) -> None:
+    def _rest(self) -> float:
+        """How long to wait until the next beat: a pause that ends before is looked at then."""
+        first = min(self._paused.values(), default=inf) - time.monotonic()
+        return min(BEAT * random.uniform(0.9, 1.1), max(first, LEAST))
+
+    def _try(self, work: Callable[[], None]) -> bool:
         try:
             work()
             self._warned = False
+            return True
         except Exception as error:  # whatever the store does, the worker goes on
             if not self._warned:
                 self._warned = True
@@ -118,6 +132,7 @@ class Presence:
                     error,
                     exc_info=unexpected,
                 )
+            return False
 
     def _beat(self) -> None:
         connection, keys, name = self._site.connection, self._keys, self._site.worker
@@ -127,21 +142,24 @@ class Presence:
             self._listens = True
             if _meant(self._known, self._born, time.time()):
                 self._restart()
-        key, queues = keys.worker(name), self._queues if self._asks_queues else ()
-        pauses = StorePauses(store, connection.name)
-        _, _, unmoved, running, *handed_out = store.apply(
+        key, pauses = keys.worker(name), self._pauses
+        _, _, unmoved, *free = store.apply(
             [
                 Group([Put(key, written(self._describe()), KEPT)], partition=key),
                 Group([AddMembers(keys.workers, [name.encode()])], partition=keys.workers),
                 _asked(self._unmoved()),
-                _asked(Absent(keys.paused)),
-                *(_asked(Absent(pauses.key(queue))) for queue in queues),
+                *(_asked(Absent(pause)) for pause in pauses),
             ]
         )
-        paused = {queue for queue, one in zip(queues, handed_out, strict=True) if one is None}
-        self._hold_back(self._queues if running is None else paused)
+        there = [pause for pause, one in zip(pauses, free, strict=True) if one is None]
+        self._hold(_ends(there, store.read(there)) if there else {})
         if unmoved is None:
             self._restart()
+
+    def _hold(self, paused: dict[str, float]) -> None:
+        """Lets nothing be taken of what is paused, each until a moment of the monotonic clock."""
+        self._paused = paused
+        self._hold_back({queue for key in paused for queue in self._pauses[key]})
 
     def _describe(self) -> LiveWorker:
         hand, now, clock = self._hand, time.time(), time.monotonic()
@@ -164,7 +182,7 @@ class Presence:
                     one.delivery.message.id,
                     one.envelope.job,
                     one.delivery.message.queue,
-                    now - (clock - one.started),
+                    now - max(0.0, clock - one.started),  # its own process may not be there yet
                 )
                 for one in running[:SHOWN]
             ],
@@ -181,6 +199,15 @@ class Presence:
 def _asked(condition: Condition) -> Group:
     """A group that does nothing: its answer is None if the condition does not hold."""
     return Group([], [condition], partition=condition.key)
+
+
+def _ends(keys: Sequence[str], values: Sequence[Value | None]) -> dict[str, float]:
+    """When pauses will be over, as far as this process's clocks can tell; `inf`: once they are resumed."""
+    seconds = {
+        key: left(one) for key, one in zip(keys, values, strict=True) if isinstance(one, bytes)
+    }
+    now = time.monotonic()
+    return {key: inf if one is None else now + one for key, one in seconds.items()}
 
 
 def _meant(restart: Value | None, born: float, now: float) -> bool:
