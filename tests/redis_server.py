@@ -36,6 +36,11 @@ class RedisServer:
         self.process.kill()
         self.process.wait()
 
+    def emptied(self) -> str:
+        """Its URL, once there is nothing left on it."""
+        assert self.ask("FLUSHALL") == b"+OK"
+        return self.url
+
     def ask(self, *command: str) -> bytes | None:
         """The first line of what it answers; None if it does not."""
         try:

@@ -1,10 +1,5 @@
-"""Redis keeps every promise of driver and store, on a real server.
+"""Redis keeps every promise of driver and store, on a real server."""
 
-Leases and delays are of the server's clock. The tests set that clock on, in the place where the driver
-keeps by how much it is ahead of the server's TIME.
-"""
-
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -15,20 +10,8 @@ from packhorse.store.contract import Store
 from packhorse.testing import DriverSuite, StoreSuite
 from packhorse_redis.driver import RedisDriver
 from packhorse_redis.store import RedisStore
+from tests.redis_clock import AheadClock
 from tests.redis_server import RedisServer
-
-
-class AheadClock:
-    """This machine's clocks, the monotonic one set on as the server's is."""
-
-    def __init__(self) -> None:
-        self.ahead = 0.0
-
-    def wall(self) -> float:
-        return time.time()
-
-    def monotonic(self) -> float:
-        return time.monotonic() + self.ahead
 
 
 class TestRedis(DriverSuite):
@@ -37,16 +20,14 @@ class TestRedis(DriverSuite):
 
     @pytest.fixture
     def driver(self, redis_server: RedisServer) -> Iterator[Driver]:
-        redis_server.ask("FLUSHALL")
-        self.server = redis_server
+        self.clock.server = redis_server
         setup = DriverSetup(lease=self.lease, clock=self.clock)
-        driver = RedisDriver.open(Url.parse(redis_server.url), setup)
+        driver = RedisDriver.open(Url.parse(redis_server.emptied()), setup)
         yield driver
         driver.close()
 
     def pass_time(self, driver: Driver, seconds: float) -> None:
-        self.clock.ahead += seconds
-        self.server.ask("HINCRBY", "{packhorse}:clock", "ahead", str(round(seconds * 1e6)))
+        self.clock.advance(seconds)
 
 
 class TestRedisStore(StoreSuite):
@@ -54,7 +35,6 @@ class TestRedisStore(StoreSuite):
 
     @pytest.fixture
     def store(self, redis_server: RedisServer) -> Iterator[Store]:
-        redis_server.ask("FLUSHALL")
-        store = RedisStore(Url.parse(redis_server.url), DriverSetup())
+        store = RedisStore(Url.parse(redis_server.emptied()), DriverSetup())
         yield store
         store.close()

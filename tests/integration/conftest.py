@@ -9,11 +9,16 @@ import pytest
 from packhorse import Packhorse
 from packhorse.testing import Recorder
 from tests.integration.journal import journal
+from tests.redis_server import RedisServer, redis_server
+
+__all__ = ["redis_server"]
 
 LIKE = ("cluster", "sqs", "sqs-fifo", "beanstalkd")
 MEMORY = pytest.param("memory://", id="memory")
+REDIS = pytest.param("redis", id="redis", marks=pytest.mark.backend("redis"))
 SQLITE = pytest.param("sqlite", id="sqlite", marks=pytest.mark.backend("sqlite"))
-EVERYWHERE = [MEMORY, *(pytest.param(f"memory://?like={name}", id=name) for name in LIKE), SQLITE]
+EVERYWHERE = [MEMORY, *(pytest.param(f"memory://?like={name}", id=name) for name in LIKE)]
+EVERYWHERE += [SQLITE, REDIS]
 
 
 class MakeApp(Protocol):
@@ -31,6 +36,9 @@ def _fresh_journal() -> None:
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The broker under test; a test that is for some brokers alone parametrises it anew."""
     given: str = request.param
+    if given == "redis":
+        server: RedisServer = request.getfixturevalue("redis_server")
+        return server.emptied()
     return f"sqlite:///{tmp_path}/jobs.db" if given == "sqlite" else given
 
 

@@ -1,6 +1,6 @@
 """What a broker with unique keys and groups must do: one list of messages, looked through each time."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 from uuid import UUID
 
 from msgspec import Struct
@@ -9,10 +9,12 @@ from msgspec.structs import replace
 from packhorse.driver.memory import MemoryDriver
 from packhorse.driver.message import Counts, Delivery, Message, Sent, State, Unique
 from packhorse.driver.outcome import Dead, Done, Outcome, Retry, Return
-from packhorse.testing import ManualClock
 
 if TYPE_CHECKING:
+    from packhorse_redis.driver import RedisDriver
     from packhorse_sql.driver import SqlDriver
+
+    ModelledDriver = MemoryDriver | SqlDriver | RedisDriver
 
 LEASE = 30.0
 
@@ -172,10 +174,16 @@ def place(one: Modelled) -> tuple[str, str | None]:
     return one.message.queue, one.message.group
 
 
+class Advances(Protocol):
+    """A clock that is set on by hand."""
+
+    def advance(self, seconds: float) -> None: ...
+
+
 class Pair:
     """A driver and its model, which get the same steps and must agree after each."""
 
-    def __init__(self, driver: "MemoryDriver | SqlDriver", clock: ManualClock, number: int) -> None:
+    def __init__(self, driver: "ModelledDriver", clock: Advances, number: int) -> None:
         self.driver, self.clock, self.model = driver, clock, Model()
         self.worker = f"worker-{number}"
         self.consumer = driver.consumer(self.worker)

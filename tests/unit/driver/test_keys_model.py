@@ -7,14 +7,13 @@ from uuid import UUID
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from packhorse.driver.memory import MemoryDriver
 from packhorse.driver.message import Message, Unique
 from packhorse.testing import ManualClock
 from tests.unit.driver.keys_model import LEASE, Pair
 from tests.unit.driver.opening import memory
 
 if TYPE_CHECKING:
-    from packhorse_sql.driver import SqlDriver
+    from tests.unit.driver.keys_model import Advances, ModelledDriver
 
 CLOCK = ManualClock()
 NUMBERS = count(1)
@@ -41,33 +40,42 @@ MESSAGES = st.builds(
     st.sampled_from([None, "g", "g", "h"]),
     st.sampled_from([0.0, 20.0]),
 )
-STEPS = st.one_of(
-    st.tuples(st.just("send"), st.lists(MESSAGES, min_size=1, max_size=3)),
-    st.tuples(st.just("reserve"), st.just(0)),
-    st.tuples(st.just("advance"), st.sampled_from(ADVANCES)),
-    st.tuples(
-        st.sampled_from(
-            [
-                "settle",
-                "settle",
-                "settle",
-                "again",
-                "cancel",
-                "move",
-                "revive",
-                "forget",
-                "clear",
-                "rescue",
-            ]
+
+
+def steps(advances: list[float]) -> st.SearchStrategy[tuple[str, object]]:
+    """What may happen next; of time, `advances` pass."""
+    return st.one_of(
+        st.tuples(st.just("send"), st.lists(MESSAGES, min_size=1, max_size=3)),
+        st.tuples(st.just("reserve"), st.just(0)),
+        st.tuples(st.just("advance"), st.sampled_from(advances)),
+        st.tuples(
+            st.sampled_from(
+                [
+                    "settle",
+                    "settle",
+                    "settle",
+                    "again",
+                    "cancel",
+                    "move",
+                    "revive",
+                    "forget",
+                    "clear",
+                    "rescue",
+                ]
+            ),
+            st.integers(0, 60),
         ),
-        st.integers(0, 60),
-    ),
-)
+    )
 
 
-def agree(driver: "MemoryDriver | SqlDriver", steps: list[tuple[str, object]]) -> None:
+STEPS = steps(ADVANCES)
+
+
+def agree(
+    driver: "ModelledDriver", steps: list[tuple[str, object]], clock: "Advances" = CLOCK
+) -> None:
     """Takes the steps on queues of their own."""
-    pair = Pair(driver, CLOCK, next(NUMBERS))
+    pair = Pair(driver, clock, next(NUMBERS))
     for verb, value in steps:
         pair.step(verb, value)
     pair.finish()

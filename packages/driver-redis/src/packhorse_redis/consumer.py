@@ -77,8 +77,12 @@ class RedisConsumer(Consumer):
                 ear.listen(queues)  # and look again: what was sent in between was not heard
                 if ear.hears(queues):
                     continue
-            spans = [each for each in (seen.due, seen.resumes, left) if each is not None]
-            ear.wait(min(spans))
+            changes = [each for each in (seen.due, seen.resumes) if each is not None]
+            change = min(changes, default=left)
+            if not ear.wait(min(change, left)) and change >= left:
+                # Nothing was told and nothing has changed: there is no need to look.
+                due = None if seen.due is None else max(0.0, seen.due - left)
+                return Reserved((), due, seen.paused)
 
     def _look(self, queues: Sequence[str], limit: int, sleep: float) -> Seen:
         if not queues:

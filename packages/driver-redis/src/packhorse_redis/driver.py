@@ -77,17 +77,15 @@ class RedisDriver(Control, Rescues, Driver):
         return number(self._server.run(script("rescue"), self._slot, [queue], args))
 
     def _held_by(self, worker: bytes, queue: str) -> Iterator[list[bytes]]:
-        """The tokens of what a worker holds of a queue, in portions; ended leases that nobody has
-        taken yet among them."""
+        """The tokens of what a worker holds of a queue, in portions."""
         leases = self._slot.key("leases")
-        for name in ("leased", "waiting"):
-            for ids in self._scan(self._slot.key(name, queue), below=name == "waiting"):
-                records = items(self._server.call((b"HMGET", leases), ids, again=True))
-                yield [
-                    id + text(record)[:8]
-                    for id, record in zip(ids, records, strict=True)
-                    if record is not None and text(record)[8:].split(b" ", 2)[2] == worker
-                ]
+        for ids in self._scan(self._slot.key("leased", queue)):
+            records = items(self._server.call((b"HMGET", leases), ids, again=True)) if ids else []
+            yield [
+                id + text(record)[:8]
+                for id, record in zip(ids, records, strict=True)
+                if record is not None and text(record)[8:].split(b" ", 2)[2] == worker
+            ]
 
     def after_fork(self) -> None:
         self._server.after_fork()

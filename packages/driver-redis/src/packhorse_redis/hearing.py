@@ -59,17 +59,16 @@ class Ear:
         else:
             self._heard.update(new)
 
-    def wait(self, seconds: float) -> None:
-        """Waits until something is heard or `wake` is called, at most so long."""
+    def wait(self, seconds: float) -> bool:
+        """Waits until something is heard or `wake` is called, at most so long; whether it was so."""
         poller = poll()
         poller.register(self._read, POLLIN)
         if self._connection is not None:
-            if self._connection.pending():
-                return self._clear()
             poller.register(self._connection, POLLIN)
-        poller.poll(max(0.0, seconds) * 1000)
+        told = self._connection is not None and self._connection.pending()
+        told = told or bool(poller.poll(max(0.0, seconds) * 1000))
         self._clear()
-        return None
+        return told
 
     def clear_now_and_then(self) -> None:
         """Throws away what was told meanwhile, so that it does not pile up."""

@@ -17,9 +17,6 @@ from packhorse_redis.server import Server
 from packhorse_redis.slot import Slot
 from packhorse_redis.value import unpack
 
-FIRST = b"(0"
-"""The places below this are of messages that go before all others."""
-
 
 class _Place(Struct, frozen=True):
     """Where a page ended."""
@@ -123,16 +120,8 @@ class Listing(Lists):
             if cursor == b"0":
                 return
 
-    def _scan(self, key: bytes, below: bool = False) -> Iterator[builtins.list[bytes]]:
-        """The ids in a line, in portions: all that stand there from the first to the last look.
-
-        `below`: only those that go before all others, of which there are few.
-        """
-        if below:
-            head = (b"ZRANGEBYSCORE", key, b"-inf", FIRST)
-            ids = [text(each) for each in items(self._server.call(head, again=True))]
-            yield from (ids[at : at + MOST] for at in range(0, len(ids), MOST))
-            return
+    def _scan(self, key: bytes) -> Iterator[builtins.list[bytes]]:
+        """The ids in a line, in portions: all that stand there from the first to the last look."""
         cursor = b"0"
         while True:
             reply = items(self._server.call((b"ZSCAN", key, cursor, b"COUNT", MOST), again=True))

@@ -1,6 +1,6 @@
 -- Sets the end of leases to a whole lease from now.
 -- keys: clock leases marks
--- each: waiting leased
+-- each: leased
 -- with: clock
 -- ARGV: lease in microseconds; of each queue the tokens in one.
 -- Answers '1' (renewed), '0' (lost) or 'c' (renewed, and cancelled) for each, queue by queue.
@@ -8,7 +8,7 @@ local lease = tonumber(ARGV[1])
 local answers = {}
 local any_marks = redis.call('HLEN', MARKS) > 0
 for q = 1, #ARGV - 1 do
-  local tokens, ends, current = ARGV[1 + q], {}, {}
+  local tokens, ends = ARGV[1 + q], {}
   for at = 1, #tokens, 24 do
     local id, number = string.sub(tokens, at, at + 15), string.sub(tokens, at + 16, at + 23)
     local record = redis.call('HGET', LEASES, id)
@@ -19,16 +19,10 @@ for q = 1, #ARGV - 1 do
       if letters and string.find(letters, 'c', 1, true) then answer = 'c' end
       ends[#ends + 1] = now + lease
       ends[#ends + 1] = id
-      current[#current + 1] = id
     end
     answers[#answers + 1] = answer
   end
-  if #current > 0 then
-    -- One whose lease had ended, and that nobody has taken yet, is held again.
-    if redis.call('ZADD', LEASED(q), unpack(ends)) > 0 then
-      redis.call('ZREM', WAITING(q), unpack(current))
-    end
-  end
+  if #ends > 0 then redis.call('ZADD', LEASED(q), unpack(ends)) end
 end
 keep_clock()
 return table.concat(answers)

@@ -35,42 +35,51 @@ local function is_paused(queue)
   return true
 end
 
--- Puts what has lost its lease first in line, at its old place; its token is good until it is taken.
-local function end_leases(q)
-  local ended = redis.call('ZRANGEBYSCORE', LEASED(q), '-inf', now, 'LIMIT', 0, 1000)
+-- Takes what has lost its lease, with what else goes before all others, each at its old place.
+local function take_first(q, ids, places, past)
+  local ended = redis.call('ZRANGEBYSCORE', LEASED(q), '-inf', now, 'LIMIT', 0, math.max(left, 100))
   if #ended == 0 then return end
-  local places = {}
+  local found = {}
   for i, record in ipairs(redis.call('HMGET', LEASES, unpack(ended))) do
-    local moment = now
     if record then
-      local _
-      _, moment = lease_of(record)
+      local _, moment, deliveries = lease_of(record)
+      found[#found + 1] = {moment, ended[i], deliveries}
+    else -- somebody has removed keys by hand
+      redis.call('ZREM', LEASED(q), ended[i])
     end
-    places[2 * i - 1], places[2 * i] = moment - FIRST, ended[i]
   end
-  redis.call('ZADD', WAITING(q), unpack(places))
-  redis.call('ZREM', LEASED(q), unpack(ended))
+  local others = redis.call('ZRANGEBYSCORE', WAITING(q), '-inf', '(0', 'WITHSCORES', 'LIMIT', 0, left)
+  for i = 1, #others, 2 do found[#found + 1] = {moment_of(others[i + 1]), others[i]} end
+  table.sort(found, function(a, b)
+    if a[1] ~= b[1] then return a[1] < b[1] end
+    return a[2] < b[2]
+  end)
+  for i = 1, math.min(left, #found) do
+    places[i], ids[i], past[i] = string.format('%.0f', found[i][1]), found[i][2], found[i][3]
+    if not past[i] then redis.call('ZREM', WAITING(q), ids[i]) end
+  end
 end
 
--- How often what stands here had been delivered, where that is not never.
-local function past_of(ids, places)
-  local past = {}
-  for i, id in ipairs(ids) do
-    if string.byte(places[i]) == 45 then
-      local record = redis.call('HGET', LEASES, id)
-      if record then
-        local _
-        _, _, past[i] = lease_of(record)
-      end
-    end
+-- Takes what is due.
+local function take_due(q, ids, places)
+  local found = redis.call(
+    'ZRANGEBYSCORE', WAITING(q), '-inf', now, 'WITHSCORES', 'LIMIT', 0, left - #ids
+  )
+  if #found == 0 then return end
+  for i = 1, #found, 2 do
+    ids[#ids + 1] = found[i]
+    places[#places + 1] = found[i + 1]
   end
-  if redis.call('HLEN', PAST) > 0 then
-    for i, deliveries in ipairs(redis.call('HMGET', PAST, unpack(ids))) do
-      if deliveries then past[i] = tonumber(deliveries) end
-    end
-    redis.call('HDEL', PAST, unpack(ids))
+  redis.call('ZREMRANGEBYRANK', WAITING(q), 0, #found / 2 - 1)
+end
+
+-- Adds how often what was given back had been delivered, where that is not never.
+local function add_past(ids, past)
+  if redis.call('HLEN', PAST) == 0 then return end
+  for i, deliveries in ipairs(redis.call('HMGET', PAST, unpack(ids))) do
+    if deliveries then past[i] = tonumber(deliveries) end
   end
-  return past
+  redis.call('HDEL', PAST, unpack(ids))
 end
 
 -- What is to be told of some of these messages beside their ids and values.
@@ -88,15 +97,12 @@ local function facts_of(ids, past)
 end
 
 local function take(q)
-  local found = redis.call('ZRANGEBYSCORE', WAITING(q), '-inf', now, 'WITHSCORES', 'LIMIT', 0, left)
-  if #found == 0 then return end
-  local ids, places = {}, {}
-  for i = 1, #found, 2 do
-    ids[#ids + 1] = found[i]
-    places[#places + 1] = found[i + 1]
-  end
-  redis.call('ZREMRANGEBYRANK', WAITING(q), 0, #ids - 1)
-  local past, ends, records = past_of(ids, places), {}, {}
+  local ids, places, past = {}, {}, {}
+  take_first(q, ids, places, past)
+  if #ids < left then take_due(q, ids, places) end
+  if #ids == 0 then return end
+  add_past(ids, past)
+  local ends, records = {}, {}
   for i, id in ipairs(ids) do
     ends[2 * i - 1], ends[2 * i] = now + lease, id
     local rest = past[i] and ' ' .. past[i] + 1 .. ' ' .. worker or first_time
@@ -135,7 +141,6 @@ for q = 1, #ARGV - 5 do
 end
 for _, q in ipairs(open) do
   if left <= 0 then break end
-  end_leases(q)
   take(q)
 end
 if left > 0 or limit == 0 then

@@ -26,9 +26,7 @@ local function finish(q, tokens)
     end
   end
   if #current == 0 then return end
-  if redis.call('ZREM', LEASED(q), unpack(current)) < #current then
-    redis.call('ZREM', WAITING(q), unpack(current))
-  end
+  redis.call('ZREM', LEASED(q), unpack(current))
   redis.call('HDEL', LEASES, unpack(current))
   redis.call('HDEL', BODIES, unpack(current))
   if any_marks then redis.call('HDEL', MARKS, unpack(current)) end
@@ -40,7 +38,7 @@ local function end_lease(q, token)
   local record = redis.call('HGET', LEASES, id)
   if not record or string.sub(record, 1, 8) ~= string.sub(token, 17) then return nil end
   redis.call('HDEL', LEASES, id)
-  if redis.call('ZREM', LEASED(q), id) == 0 then redis.call('ZREM', WAITING(q), id) end
+  redis.call('ZREM', LEASED(q), id)
   local _, moment, deliveries = lease_of(record)
   return id, moment, deliveries
 end

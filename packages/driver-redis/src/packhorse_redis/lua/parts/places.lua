@@ -1,5 +1,5 @@
--- Places in the line of a queue, a sorted set by moment. What goes before all others stands below
--- zero: its old moment less FIRST. Both ends are whole numbers that a score holds exactly.
+-- Places in the line of a queue, a sorted set by moment. What goes before all others, as a message does
+-- whose worker has died, stands below zero: its old moment less FIRST. A score holds either exactly.
 local FIRST = 4503599627370496
 
 -- The moment of a place.

@@ -1,0 +1,1 @@
+"""The Redis driver: what the shared suites cannot see."""
