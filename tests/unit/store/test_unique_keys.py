@@ -92,6 +92,26 @@ def test_who_dies_before_sending_leaves_a_key_that_ends_soon(scene: Scene) -> No
     assert scene.send(message())[0].state == "stored"
 
 
+def test_who_takes_too_long_for_sending_hears_that_another_has_the_key(scene: Scene) -> None:
+    other = message()
+
+    def slow(messages: Sequence[Message]) -> list[Sent]:
+        scene.clock.advance(SENDING + 1)
+        scene.send(other)
+        return scene.broker(messages)
+
+    (answer,) = scene.keys.send([message()], slow)
+    assert (answer.state, answer.holder) == ("taken", other.id)
+
+
+def test_who_is_replaced_while_sending_was_sent(scene: Scene) -> None:
+    def replaced(messages: Sequence[Message]) -> list[Sent]:
+        scene.send(message(on_taken="replace"))
+        return scene.broker(messages)
+
+    assert scene.keys.send([message()], replaced)[0].state == "stored"
+
+
 def test_a_push_that_fails_gives_the_key_back_at_once(scene: Scene) -> None:
     with pytest.raises(ConnectionLost):
         scene.keys.send([message(), message("other")], lost)

@@ -67,7 +67,7 @@ class UniqueKeys:
         except BaseException:
             self.store.apply([one.restored() for one in taken.values()])
             raise
-        after = []
+        after: dict[int, Group] = {}
         for place in range(len(messages)):
             if place in answers:
                 continue
@@ -75,11 +75,32 @@ class UniqueKeys:
             one = taken.get(place)
             if one is not None:
                 refused = answer.state == "refused"
-                after.append(one.restored() if refused else one.confirmed())
+                after[place] = one.restored() if refused else one.confirmed()
                 answers[place] = msgspec.structs.replace(answer, superseded=one.superseded)
         if after:
-            self.store.apply(after)
+            applied = self.store.apply(list(after.values()))
+            gone = [at for at, done in zip(after, applied, strict=True) if done is None]
+            answers |= self._lost_while_sending({at: taken[at] for at in gone})
         return [answers[place] for place in range(len(messages))]
+
+    def _lost_while_sending(self, taken: "dict[int, _Taken]") -> dict[int, Sent]:
+        """The answers of those whose key somebody else took, since the sending took too long.
+
+        No worker runs their messages while the other lives.
+        """
+        if not taken:
+            return {}
+        places = [one.place for one in taken.values()]
+        values = self.store.read([key for one in places for key in (one.key, one.mark)])
+        answers = {}
+        for number, place, value, mark in zip(
+            taken, places, values[::2], values[1::2], strict=True
+        ):
+            held = unpack(value) if isinstance(value, bytes) else None
+            replaced = mark is not None or (held is not None and place.id in held.replaced)
+            if held is not None and held.holder != place.id and not replaced:
+                answers[number] = Sent(place.id, "taken", held.holder)
+        return answers
 
     def _take(self, messages: Sequence[Message]) -> "tuple[dict[int, Sent], dict[int, _Taken]]":
         """The answers of those that are not to be sent, and what the others have taken."""

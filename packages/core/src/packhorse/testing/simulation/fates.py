@@ -27,11 +27,16 @@ class Weather(Struct, frozen=True):
 
 
 class Fates:
-    """Decides over every call that leaves a process."""
+    """Decides over every call that leaves a process.
+
+    No process stands still in one of the `steady` calls. Where only the clock fences, that is the
+    settling: if it reaches the broker after the lease, nothing can keep it from being carried out.
+    """
 
     def __init__(self, world: World, weather: Weather) -> None:
         self.world = world
         self.weather = weather
+        self.steady: frozenset[str] = frozenset()
 
     def meet(self, verb: str, call: Callable[[], T]) -> T:
         """Makes the call, or lets it meet its fate."""
@@ -45,7 +50,7 @@ class Fates:
             raise ConnectionLost(f"{verb} was refused")
         if fate == "crash before":
             world.die(f"before {verb}")
-        if fate == "stall":
+        if fate == "stall" and verb not in self.steady:
             self._stall(verb)
         answer = call()
         if fate == "crash after":

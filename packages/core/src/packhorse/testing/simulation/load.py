@@ -12,6 +12,7 @@ from packhorse.flow.batches import Batch
 from packhorse.flow.chains import link_id
 from packhorse.ids import derived_id
 from packhorse.pending import Pending
+from packhorse.store.holds import SENDING
 from packhorse.testing.simulation.world import Process, World
 from packhorse.worker.execution import Execution
 
@@ -131,13 +132,15 @@ class Load:
         window = WINDOW if name == "c" else 0.0
         on_taken = "replace" if name == "b" else "keep"
         self.keys.add(name)
-        before = self.truth.serial
+        before, began = self.truth.serial, self.world.now
         number, good, bound = self.work(key="" if name == "d" else name)
         handle = bound.using(
             unique=Unique(name, until=until, window=window, on_taken=on_taken)  # type: ignore[arg-type]
         ).dispatch()
         own = self.truth.known.get(handle.id)
-        if own is not None and own.serial > before and on_taken == "keep":
+        sent = own is not None and own.serial > before and not handle.skipped
+        # A push that stands still for so long may lose its key to another before it is sent.
+        if sent and on_taken == "keep" and self.world.now - began < SENDING:
             self.pushed.append(Pushed("unique", handle.id, [number], [good]))
 
     def _push_group(self) -> None:

@@ -68,6 +68,8 @@ class Play:
         url = Url.parse(f"memory://?like={like}")
         setup = DriverSetup(lease=LEASE, clock=world.clock)
         driver = MemoryTransport.open(url, setup) if opened is None else opened(setup)
+        if driver.capabilities.fencing == "clock":
+            self.fates.steady = frozenset({"settle"})
         self.truth = Truth(world, driver, LEASE)
         self.truth.awake = self._push_wakes
         watched = Watched(driver)
