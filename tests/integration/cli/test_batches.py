@@ -50,6 +50,15 @@ def test_a_batch_is_listed_shown_retried_and_forgotten(shop: Call) -> None:
     assert shop("batches", "show", str(found.id)).exit_code == 1
 
 
+def test_what_never_ends_is_ended_and_pruned(shop: Call) -> None:
+    found = dispatched(1, 2)
+    assert "ended 0 batches" in shop("batches", "prune", "--unfinished", "1h").stdout
+    said = shop("batches", "prune", "--unfinished", "0s", "--older-than", "0s").stdout
+    assert "ended 1 batch: what was pending is dropped" in said
+    assert "forgot 1 batch" in said
+    assert shop("batches", "show", str(found.id)).exit_code == 1
+
+
 def test_watching_ends_when_the_batch_is_over(shop: Call) -> None:
     found = dispatched(1, 2)
     assert shop("work", "--stop-when-empty", "--processes", "0").exit_code == 0

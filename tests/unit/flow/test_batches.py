@@ -7,6 +7,7 @@ import pytest
 from packhorse import JobContext, batch, chain, events, job
 from packhorse.driver.abilities import Clears, Lists
 from packhorse.driver.message import Unique
+from packhorse.driver.outcome import Done
 from packhorse.errors import ConnectionLost, InvalidPayload, PackhorseError, StoreRequired
 from packhorse.flow import ledger, pushing
 from packhorse.flow.batches import Batch
@@ -298,6 +299,21 @@ def test_w23_members_that_vanished_are_dropped_and_the_batch_ends(rig: Rig) -> N
     rig.drain(worker)
     assert counts(found) == (5, 0, 3, 0, 2)
     assert log[-1] == "finally (cancelled)"
+
+
+def test_h11_a_batch_that_nobody_can_end_is_given_up(rig: Rig) -> None:
+    pushed = batch(steps("abc")).then(step.bind("never")).finally_(called.bind("finally"))
+    found = pushed.dispatch()
+    lost = rig.app.connection().driver.consumer("loses")
+    (one,) = lost.reserve(["default"], 1, 0).deliveries
+    assert lost.settle([Done(one)]) == ["applied"]
+    assert rig.app.batches.give_up(older_than=3_600.0) == 0
+    assert rig.app.batches.give_up(older_than=0.0) == 1
+    assert counts(found) == (3, 0, 0, 0, 3)
+    rig.drain(rig.worker())
+    assert log == ["finally (cancelled)"]
+    assert rig.app.batches.give_up(older_than=0.0) == 0
+    assert rig.app.batches.prune(older_than=0.0) == 1
 
 
 def test_w24_members_are_counted_once_a_settled_group(rig: Rig) -> None:

@@ -96,9 +96,17 @@ def cancel(setup: Setup, id: UUID) -> int:
     show_default=True,
     help="How long ago they ended: 30m, 48h, 7d.",
 )
+@click.option(
+    "--unfinished",
+    type=duration,
+    help="First end those that were dispatched so long ago and still run.",
+)
 @click.pass_obj
-def prune(setup: Setup, older_than: float) -> None:
+def prune(setup: Setup, older_than: float, unfinished: float | None) -> None:
     """Forget batches that are over, without asking: for a timer."""
+    if unfinished is not None:
+        ended = setup.app().batches.give_up(unfinished)
+        click.echo(f"ended {counted(ended, 'batch', 'batches')}: what was pending is dropped")
     gone = setup.app().batches.prune(older_than)
     click.echo(f"forgot {counted(gone, 'batch', 'batches')}")
 

@@ -155,6 +155,21 @@ class Batches:
             return 0
         return self._app.failed.retry(batch._tally.failed_jobs(batch.id))
 
+    def give_up(self, older_than: float) -> int:
+        """Ends batches that were dispatched over so many seconds ago and still run; how many.
+
+        What is pending counts as dropped, and does not run if it is there after all. For brokers
+        that cannot be asked where a message is: a batch whose messages they lost waits for ever.
+        """
+        border = time.time() - older_than
+        ended = 0
+        for tally in self._stores():
+            for batch in self._known(tally, None):
+                if batch.created_at <= border and not batch.finished:
+                    tally.give_up(batch.id)
+                    ended += 1
+        return ended
+
     def prune(self, older_than: float) -> int:
         """Forgets batches that ended over so many seconds ago; how many."""
         border = time.time() - older_than

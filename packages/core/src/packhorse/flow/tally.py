@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 PLANS = 1_000
 """Plans that a process keeps at hand: they never change, and each count needs one."""
 
+DROPPED = 1_000
+"""Members that are dropped in one round trip."""
+
 _log = logging.getLogger("packhorse.batches")
 
 
@@ -108,6 +111,16 @@ class Tally:
         if isinstance(value, bytes):
             self.count({id: [Ended(one, "dropped") for one in ledger.pushed_now(value)]})
             self.store.apply([ledger.all_pushed(id)])
+        self.finish(id)
+
+    def give_up(self, id: UUID) -> None:
+        """Nobody will hear of its members any more: all that are pending are dropped."""
+        self.cancel(id)
+        self.store.apply([ledger.all_pushed(id)])
+        (value,) = self.store.read([ledger.batch_key(id, "pending")])
+        left = sorted(value) if isinstance(value, frozenset) else []
+        for start in range(0, len(left), DROPPED):
+            self.count({id: [Ended(one, "dropped") for one in left[start : start + DROPPED]]})
         self.finish(id)
 
     def finish(self, id: UUID) -> None:
