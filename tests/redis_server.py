@@ -41,6 +41,15 @@ class RedisServer:
         assert self.ask("FLUSHALL") == b"+OK"
         return self.url
 
+    def info(self, section: str) -> list[str]:
+        """The lines of one section of what it tells of itself."""
+        with (
+            socket.create_connection(("127.0.0.1", self.port), 5) as sock,
+            sock.makefile("rb") as file,
+        ):
+            sock.sendall(f"INFO {section}\r\n".encode())
+            return file.read(int(file.readline()[1:])).decode().splitlines()
+
     def ask(self, *command: str) -> bytes | None:
         """The first line of what it answers; None if it does not."""
         try:
