@@ -4,6 +4,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,22 @@ class RedisServer:
         """Its URL, once there is nothing left on it."""
         assert self.ask("FLUSHALL") == b"+OK"
         return self.url
+
+    @contextmanager
+    def watched(self) -> Iterator[list[str]]:
+        """The commands that clients send meanwhile, not those of scripts; complete at the end."""
+        commands: list[str] = []
+        with (
+            socket.create_connection(("127.0.0.1", self.port), 5) as sock,
+            sock.makefile("rb") as file,
+        ):
+            sock.sendall(b"MONITOR\r\n")
+            assert file.readline() == b"+OK\r\n"
+            yield commands
+            self.ask("ECHO", "the-end")
+            while "the-end" not in (line := file.readline().decode()):
+                if " lua] " not in line:
+                    commands.append(line.strip())
 
     def info(self, section: str) -> list[str]:
         """The lines of one section of what it tells of itself."""

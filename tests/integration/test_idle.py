@@ -7,11 +7,12 @@ import pytest
 
 from packhorse import Packhorse, job
 from packhorse.testing import eventually
-from tests.integration.conftest import MEMORY, SQLITE
+from tests.integration.conftest import MEMORY, REDIS, SQLITE
 from tests.integration.jobs import quick
 from tests.integration.journal import journal
 from tests.integration.processes import Stable
 from tests.integration.working import becomes_empty, working
+from tests.redis_server import RedisServer
 
 
 @job
@@ -20,7 +21,7 @@ def notes() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("url", [MEMORY, SQLITE], indirect=True)
+@pytest.mark.parametrize("url", [MEMORY, SQLITE, REDIS], indirect=True)
 def test_a_waiting_worker_leaves_the_processor_alone(app: Packhorse) -> None:
     """It is promised to use less than a hundredth of a core; the rest is for busy machines."""
     with working(app):
@@ -48,12 +49,28 @@ def test_a_waiting_worker_wakes_when_another_process_sends(tmp_path: Path) -> No
         stable.close()
 
 
-@pytest.mark.parametrize("url", [MEMORY, SQLITE], indirect=True)
+@pytest.mark.slow
+@pytest.mark.backend("redis")
+@pytest.mark.parametrize("url", [REDIS], indirect=True)
+def test_a_waiting_worker_asks_redis_twelve_times_a_minute_at_most(
+    app: Packhorse, redis_server: RedisServer
+) -> None:
+    """Beats and sweeps included. What comes in a third of that may be two more: they keep no step."""
+    with working(app):
+        notes.dispatch()
+        becomes_empty(app)
+        time.sleep(2.0)  # the first beat, and the first look of a sweep
+        with redis_server.watched() as commands:
+            time.sleep(20.0)
+    assert len(commands) <= 12 / 3 + 2, commands
+
+
+@pytest.mark.parametrize("url", [MEMORY, SQLITE, REDIS], indirect=True)
 def test_what_falls_due_while_a_worker_waits_starts_in_time(app: Packhorse) -> None:
     with working(app):
         notes.dispatch()
         becomes_empty(app)
         started = time.monotonic()
         notes.using(delay=0.4).dispatch()
-        eventually(lambda: journal.count("ran") == 2, within=4)  # it would look after 5 s
+        eventually(lambda: journal.count("ran") == 2, within=4)  # it would look after 20 s
         assert time.monotonic() - started > 0.39

@@ -220,7 +220,7 @@ class Packhorse:
         connection: str | None = None,
         concurrency: int = 8,
         name: str | None = None,
-        sleep: float = 5.0,
+        sleep: float = 20.0,
         rest: float = 0.0,
         grace: float = 30.0,
     ) -> "Worker":

@@ -82,7 +82,7 @@ class Flags(TypedDict):
 @click.option("--timeout", type=duration, help="For jobs that say none; 0: none.")
 @click.option("--backoff", metavar="S[,S…]", help="Seconds, for jobs that say none: 5, or 1,5,30.")
 @click.option(
-    "--sleep", type=duration, default="5", show_default=True, help="The longest wait for a job."
+    "--sleep", type=duration, default="20", show_default=True, help="The longest wait for a job."
 )
 @click.option(
     "--rest", type=duration, default="0", show_default=True, help="A pause after each job."

@@ -81,7 +81,7 @@ class Worker:
         concurrency: int = 8,
         name: str | None = None,
         flags: OptionSet = NOTHING,
-        sleep: float = 5.0,
+        sleep: float = 20.0,
         rest: float = 0.0,
         grace: float = 30.0,
         supervised: "Supervised | None" = None,
