@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 import packhorse_redis
+from packhorse.ids import new_id
+from packhorse.plugin import Message, PayloadTooLarge
 from packhorse_redis.driver import RedisDriver
 from packhorse_redis.scripts import script
 from tests.redis_server import RedisServer
@@ -51,3 +53,10 @@ def test_a_server_that_has_forgotten_the_scripts_is_told_them_again(
         assert [each.message.body for each in consumer.reserve(["q"], 1, 0).deliveries] == [body]
         assert driver.counts("q").reserved == int(body) + 1
     consumer.close()
+
+
+def test_a_name_of_a_queue_that_is_too_long_is_refused(driver: RedisDriver) -> None:
+    long = Message(new_id(), "q" * 20_000, b"long")
+    with pytest.raises(PayloadTooLarge, match="shorten it"):
+        driver.send([*messages(b"0"), long])
+    assert driver.counts("q").ready == 0

@@ -58,8 +58,12 @@ class RedisConsumer(Consumer):
 
     def reserve(self, queues: Sequence[str], limit: int, wait: float) -> Reserved:
         asked = tuple(dict.fromkeys(queues))
-        with self._reserving:
-            return self._reserve(asked, min(limit, MOST), time.monotonic() + wait)
+        try:
+            with self._reserving:
+                return self._reserve(asked, min(limit, MOST), time.monotonic() + wait)
+        finally:
+            if self._closed:
+                self._stop_listening()
 
     def _reserve(self, queues: Sequence[str], limit: int, end: float) -> Reserved:
         ear = self._ear
@@ -141,8 +145,13 @@ class RedisConsumer(Consumer):
     def close(self) -> None:
         self._closed = True
         self._ear.wake()
-        with self._reserving:
+        self._stop_listening()
+
+    def _stop_listening(self) -> None:
+        """Unless a reservation is under way, which may hang: that does it at its end."""
+        if self._reserving.acquire(blocking=False):
             self._ear.close()
+            self._reserving.release()
 
 
 def _deliveries(

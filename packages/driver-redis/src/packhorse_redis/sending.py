@@ -10,7 +10,7 @@ from packhorse_redis.replies import items, text
 from packhorse_redis.scripts import script
 from packhorse_redis.server import Server
 from packhorse_redis.slot import Slot
-from packhorse_redis.value import LONGEST, pack
+from packhorse_redis.value import pack
 
 MOST, BYTES = 1_000, 4 * 1024 * 1024
 """Messages and bytes that one call of a script takes: the server does nothing else meanwhile."""
@@ -35,13 +35,6 @@ class Queues:
         return [len(self.names), *self.names]
 
 
-def refusal(message: Message) -> str | None:
-    """Why the server cannot take a message."""
-    if len(message.queue) * 4 > LONGEST and len(message.queue.encode()) > LONGEST:
-        return f"the name of a queue has {LONGEST:,} bytes at most; shorten {message.queue[:40]!r}…"
-    return None
-
-
 def flat(messages: Sequence[Message], queues: Queues) -> list[Arg]:
     """What a script is given of messages: queue, id, value, delay, one after the other."""
     given: list[Arg] = []
@@ -54,17 +47,10 @@ def flat(messages: Sequence[Message], queues: Queues) -> list[Arg]:
 
 def send(server: Server, slot: Slot, messages: Sequence[Message]) -> list[Sent]:
     """Sends messages in their order; one answer each."""
-    refused = {each: error for each in messages if (error := refusal(each)) is not None}
     answers: list[Sent] = []
-    for portion in _portions([each for each in messages if each not in refused]):
+    for portion in _portions(messages):
         answers += _send(server, slot, portion)
-    if not refused:
-        return answers
-    taken = iter(answers)
-    return [
-        Sent(each.id, "refused", error=refused[each]) if each in refused else next(taken)
-        for each in messages
-    ]
+    return answers
 
 
 def _send(server: Server, slot: Slot, messages: Sequence[Message]) -> list[Sent]:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from msgspec import Struct, msgpack
 
-from packhorse.plugin import Message, Unique
+from packhorse.plugin import Message, PayloadTooLarge, Unique
 
 LONGEST = (1 << 14) - 1
 """The longest name of a queue, in bytes."""
@@ -34,10 +34,18 @@ _decode = msgpack.Decoder(_More).decode
 
 
 def head_of(queue: str) -> bytes:
-    """What stands before the body of a message that has nothing but a queue and a body."""
+    """What stands before the body of a message that has nothing but a queue and a body.
+
+    Raises `PayloadTooLarge` for a name that does not fit.
+    """
     head = _heads.get(queue)
     if head is None:
         name = queue.encode()
+        if len(name) > LONGEST:
+            raise PayloadTooLarge(
+                f"the name of the queue {queue[:40]!r}… has {len(name):,} bytes and Redis gets "
+                f"{LONGEST:,} at most; shorten it"
+            )
         head = len(name).to_bytes(2) + name
         if len(_heads) >= _KEPT:
             _heads.clear()
