@@ -17,9 +17,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from packhorse import JobContext, batch, chain, job
+from packhorse.driver.abilities import Cancels, Lists
+from packhorse.driver.message import State
 from packhorse.flow import ledger
 from packhorse.flow.chains import link_id
 from packhorse.ids import derived_id
+from packhorse.wire.seal import open_envelope
 from tests.unit.flow.fates import Crash, Fate
 from tests.unit.flow.rig import Rig
 
@@ -83,6 +86,8 @@ class Interleavings(RuleBasedStateMachine):
         self.numbers = 0
         self.members = 0
         self.cancelled = False
+        self.chain_cancelled = False
+        self.dropped: set[UUID] = set()
         self.retried = 0
 
     def number(self) -> int:
@@ -191,6 +196,24 @@ class Interleavings(RuleBasedStateMachine):
     def cancel(self) -> None:
         self.cancelled = self.batch.cancel() or self.cancelled
 
+    @precondition(lambda self: not self.chain_cancelled)
+    @rule()
+    def cancel_the_chain(self) -> None:
+        self.chain_cancelled = self.chain.cancel() or self.chain_cancelled
+
+    @rule(which=st.integers(0, 9))
+    def cancel_a_job(self, which: int) -> None:
+        """A member or a link that waits or runs, where the broker can."""
+        driver: object = self.rig.app.connection().driver
+        if not isinstance(driver, Cancels) or not isinstance(driver, Lists):
+            return
+        states: list[State] = ["waiting", "delayed", "leased"]
+        there = [one.message for state in states for one in driver.list("default", state, 99)]
+        some = [one.id for one in there if open_envelope(one.body).job != called.definition.name]
+        if which < len(some):
+            driver.cancel([some[which]])
+            self.dropped.add(some[which])
+
     @rule(some=st.lists(st.sampled_from(SHAPES), min_size=1, max_size=2))
     def add(self, some: list[str]) -> None:
         if not self.batch.refresh().finished and self.members + len(some) <= 8:
@@ -231,7 +254,7 @@ class Interleavings(RuleBasedStateMachine):
             inner = {ledger.inner_batch(id) for id in ids}
             assert dead & set(ids) or any(self.rig.app.batches.find(one) for one in inner)
         if not self.cancelled and self.allow:
-            assert not dropped
+            assert len(dropped) <= len(self.dropped)
         if not failed and not dropped and not numbers.cancelled:
             assert numbers.state == "succeeded"
 
@@ -271,8 +294,15 @@ class Interleavings(RuleBasedStateMachine):
         assert done == sorted(done, reverse=True), "a link ran before the one before it"
         here = [place for place, id in enumerate(self.links()) if id in dead]
         assert len(here) <= 1
-        assert sum(done) == (here[0] if here else self.length)
-        assert self.chain.state() == ("failed" if here else "succeeded")
+        state = self.chain.state()
+        assert (state == "failed") == bool(here)
+        if not self.chain_cancelled and self.dropped.isdisjoint(self.links()):
+            assert state in ("failed", "succeeded")
+            assert sum(done) == (here[0] if here else self.length)
+        assert (state == "succeeded") == (sum(done) == self.length)
+        caught = self.rig.effects[derived_id(self.chain.id, "catch 0")]
+        assert self.doubled() or caught <= 1
+        assert caught or not here
 
 
 def machine(name: str) -> type[Interleavings]:
