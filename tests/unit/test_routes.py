@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from packhorse import ConfigError, Job, JobHandle, Packhorse, job
+from packhorse import ConfigError, Job, JobHandle, Packhorse, batch, chain, job
 
 CONNECTIONS = {
     "main": {"url": "memory://main", "queue": "usual"},
@@ -143,6 +143,51 @@ def test_code_and_settings() -> None:
         assert place(Weekly().dispatch()) == ("main", "base")
         app.route(Sales, queue="code")
         assert place(Sales().dispatch()) == ("main", "code")
+
+
+def with_queues(**queues: str) -> Packhorse:
+    return Packhorse(config={"default": "main", "connections": CONNECTIONS}, queues=queues)
+
+
+def test_a23_a_queue_is_on_another_connection() -> None:
+    """Whoever names the queue and no connection; what names none goes to the default one."""
+    with with_queues(hurry="cloud", usual="cloud") as app:
+        assert place(hurry.dispatch()) == ("cloud", "hurry")
+        assert place(send.using(queue="hurry").dispatch()) == ("cloud", "hurry")
+        assert place(app.push_many([send.using(queue="hurry").bind()])[0]) == ("cloud", "hurry")
+        assert place(app.queue("hurry").push(send.bind())) == ("cloud", "hurry")
+        assert place(app.queue("hurry").push_raw("nobody.knows", {})) == ("cloud", "hurry")
+        assert app.queue("hurry").size() == 5
+        assert place(send.dispatch()) == ("main", "usual")
+        app.route(send, queue="hurry")
+        assert place(send.dispatch()) == ("cloud", "hurry")
+
+
+def test_a23_a_connection_that_is_named_wins_over_that_of_the_queue() -> None:
+    with with_queues(loud="cloud", hurry="cloud") as app:
+        assert place(Loud().dispatch()) == ("main", "loud")
+        assert place(hurry.using(connection="main").dispatch()) == ("main", "hurry")
+        assert place(app.queue("hurry", "main").push(send.bind())) == ("main", "hurry")
+        app.route(send, connection="main", queue="hurry")
+        assert place(send.dispatch()) == ("main", "hurry")
+
+
+def test_links_and_members_go_where_each_would_go_alone() -> None:
+    """By a route and by the queue that they, or the chain or batch, name; `using` wins over both."""
+    with with_queues(hurry="cloud") as app:
+        cloud, main = app.connection("cloud").driver, app.connection("main").driver
+        app.route(Sales, connection="cloud", queue="sales")
+        chain(Sales()).dispatch()
+        batch([Sales(), hurry.bind()]).dispatch()
+        chain(send.bind()).using(queue="hurry").dispatch()
+        found = batch([send.bind()]).using(queue="hurry").dispatch()
+        found.add([Sales()])
+        assert (cloud.counts("sales", 9).ready, cloud.counts("hurry", 9).ready) == (3, 3)
+        batch([Sales()], name="here").using(connection="main").dispatch()
+        chain(Sales()).using(connection="main").dispatch()
+        assert main.counts("sales", 9).ready == 2
+        here = next(one for one in app.batches.list() if one.name == "here")
+        assert here.add([Sales()]) == 1
 
 
 def test_apps_have_routes_of_their_own() -> None:

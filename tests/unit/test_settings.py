@@ -230,6 +230,8 @@ def test_a_url_and_a_config_are_one_too_many() -> None:
         (one(store="mian"), "store: there is no connection 'mian'; did you mean 'main'"),
         (one(url="jobs.db"), "url: 'jobs.db' is no connection URL"),
         (one(store="://x"), "store: '://x' is no connection URL"),
+        ({**one(), "queues": {"low": "mian"}}, "[queues], low: there is no connection 'mian'"),
+        ({**one(), "queues": {"low": 5}}, "queues: expected `str`, got `int`"),
         (one(store="main"), "store goes in a circle of connections: main → main"),
         (
             {

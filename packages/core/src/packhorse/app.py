@@ -57,7 +57,7 @@ class Packhorse:
         self.settings = config if isinstance(config, Settings) else load(url, config, **settings)
         self.bus = Bus()
         self.carriers: list[Carrier] = []
-        self.routes = Routes(self.settings.routes)
+        self.routes = Routes(self.settings.routes, self.settings.queues)
         self._lock = threading.RLock()
         self._connections = {
             name: Connection(self, name, one) for name, one in self.settings.connections.items()
@@ -116,15 +116,15 @@ class Packhorse:
     def connection(self, name: str | None = None) -> Connection:
         """A connection by name, or the default one; raises `ConfigError` if there is none."""
         name = name or self.settings.default
-        found = self._connections.get(name)
-        if found is None:
-            raise ConfigError(
-                f"no connection is called {name!r}; {nearest(name, self._connections)}"
-            )
-        return found
+        if name not in self._connections:
+            near = nearest(name, self._connections)
+            raise ConfigError(f"no connection is called {name!r}; {near}")
+        return self._connections[name]
 
     def queue(self, name: str | None = None, connection: str | None = None) -> Queue:
-        """A queue by name (None: the connection's default queue)."""
+        """A queue by name (None: the connection's default queue), on the connection that it is on."""
+        if connection is None and name is not None:
+            connection = self.routes.of_queue(name)
         on = self.connection(connection)
         return Queue(self, on, name or on.settings.queue)
 
@@ -174,8 +174,7 @@ class Packhorse:
         *,
         validate: bool = True,
     ) -> list[JobHandle[R]]:
-        """Pushes jobs in few round trips, in their order; `connection` and `queue` win over what the
-        jobs say."""
+        """Pushes jobs in few round trips, in order; `connection` and `queue` win over what they say."""
         return push_many(self, jobs, connection, queue, validate=validate)
 
     def push_raw(
@@ -248,9 +247,8 @@ class Packhorse:
     def close(self) -> None:
         """Closes all connections; the app may be used again and opens them again."""
         # Who leans on another's store comes first: its jobs may still have to be kept there.
-        for connection in sorted(
-            self._connections.values(), key=lambda one: not one.settings.store
-        ):
+        every = self._connections.values()
+        for connection in sorted(every, key=lambda one: not one.settings.store):
             connection.close()
         current.dismiss(self)
 
@@ -272,26 +270,30 @@ class Packhorse:
         """Says where jobs go that name no queue or no connection: for a job, or a base class of some.
 
         The job itself wins over base classes, of these the nearest; queue and connection are looked
-        up apart. Call it at start-up, before anything is dispatched. Raises `ConfigError` for a
-        connection that does not exist.
+        up apart. Call it at start-up. Raises `ConfigError` for a connection that does not exist.
         """
         if connection is not None:
             self.connection(connection)
         self.routes.add(job, Route(queue=queue, connection=connection))
 
-    def connection_of(self, job: Pending[Any], given: Connection | None = None) -> Connection:
-        """Where a job goes: the given connection, or the one that the job, its route or the settings name."""
+    def connection_of(
+        self, job: Pending[Any], given: Connection | None = None, queue: str | None = None
+    ) -> Connection:
+        """Where a job goes: the given connection, or the one that the job, its route or its queue names.
+
+        `queue` wins over the queue that the job says.
+        """
         if given is not None:
             return given
         name = said(job, "connection")
-        if name is UNSET:
-            name = self.routes.of(job.definition).connection if self.routes else None
-        return self.connection(name)
+        if name is UNSET and self.routes:
+            name = self.routes.connection(job.definition, queue or said(job, "queue"))
+        return self.connection(None if name is UNSET else name)
 
     def send(
         self, connection: Connection, messages: list[Message], names: list[str]
     ) -> list[JobHandle[object]]:
-        """Sends messages of the jobs of these names to one connection, in one round trip."""
+        """Sends messages of the jobs of these names to one connection."""
         return send(self, connection, messages, names)
 
     def __repr__(self) -> str:

@@ -64,12 +64,12 @@ class Queue:
 
     def __init__(self, app: "Packhorse", connection: "Connection", name: str) -> None:
         self._app = app
-        self._connection = connection
+        self.connection = connection
         self.name = name
 
     def push(self, job: Dispatchable[R]) -> JobHandle[R]:
         """Pushes a job onto this queue, whatever queue it names."""
-        return self._app.push(job, self._connection, self.name)
+        return self._app.push(job, self.connection, self.name)
 
     def later(self, delay: float | timedelta, job: Dispatchable[R]) -> JobHandle[R]:
         """Pushes a job that falls due in `delay` seconds."""
@@ -79,7 +79,7 @@ class Queue:
         self, jobs: Iterable[Dispatchable[R]], *, validate: bool = True
     ) -> list[JobHandle[R]]:
         """Pushes jobs in few round trips; `validate=False` leaves checking arguments to the worker."""
-        return self._app.push_many(jobs, self._connection, self.name, validate=validate)
+        return self._app.push_many(jobs, self.connection, self.name, validate=validate)
 
     def push_raw(
         self,
@@ -94,11 +94,11 @@ class Queue:
         It falls due in `delay` seconds. `unique` needs a key, since the job's own `unique_id` may not
         be known here. Raises `InvalidPayload` if the payload is no JSON object.
         """
-        return self._app.push_raw(name, payload, self._connection, self.name, delay, unique)
+        return self._app.push_raw(name, payload, self.connection, self.name, delay, unique)
 
     def counts(self, cap: int = 10_000) -> Counts:
         """How many messages are ready, delayed, reserved and parked, each up to `cap`."""
-        return self._connection.driver.counts(self.name, cap)
+        return self.connection.driver.counts(self.name, cap)
 
     def size(self) -> int:
         """How many messages are ready, delayed, reserved or parked."""
@@ -107,35 +107,35 @@ class Queue:
 
     def oldest_age(self) -> float | None:
         """For how many seconds the first of the ready messages has been due; None if none is."""
-        return self._connection.able(Lists, "list messages").oldest(self.name)
+        return self.connection.able(Lists, "list messages").oldest(self.name)
 
     def jobs(
         self, state: State = "waiting", limit: int = 100, after: UUID | None = None
     ) -> list[QueuedJob]:
         """Up to `limit` jobs of a state, soonest first; `after` is the id that the page before ended with."""
-        found = self._connection.able(Lists, "list messages").list(self.name, state, limit, after)
+        found = self.connection.able(Lists, "list messages").list(self.name, state, limit, after)
         return [self._view(listed) for listed in found]
 
     def get(self, id: UUID) -> QueuedJob | None:
         """The job with this id, if it is on this queue."""
-        found = self._connection.able(Lists, "look up a message").get([id])[0]
+        found = self.connection.able(Lists, "look up a message").get([id])[0]
         return self._view(found) if found is not None and found.message.queue == self.name else None
 
     def cancel(self, id: UUID) -> bool:
         """Cancels a job of this queue; False if it is not there. See `JobHandle.cancel`."""
         if self.get(id) is None:
             return False
-        return cancel(self._connection, id) != "gone"
+        return cancel(self.connection, id) != "gone"
 
     def clear(self) -> int:
         """Removes all messages but the failed jobs, and says how many."""
-        count = self._connection.able(Clears, "clear a queue").clear(self.name)
-        if not self._connection.driver.capabilities.unique:
+        count = self.connection.able(Clears, "clear a queue").clear(self.name)
+        if not self.connection.driver.capabilities.unique:
             with suppress(StoreRequired):  # then no unique key was ever taken
-                self._connection.unique_keys().cleared(self.name)
+                self.connection.unique_keys().cleared(self.name)
         if self._app.bus.hears(events.QueueCleared):
             self._app.bus.emit(
-                events.QueueCleared(connection=self._connection.name, queue=self.name, count=count)
+                events.QueueCleared(connection=self.connection.name, queue=self.name, count=count)
             )
         return count
 
@@ -145,37 +145,37 @@ class Queue:
         Where the broker cannot, its store does, and workers learn of it within about ten seconds.
         """
         seconds = for_.total_seconds() if isinstance(for_, timedelta) else for_
-        pauses = self._connection.pauses()
-        for name in self._connection.line(self.name):
+        pauses = self.connection.pauses()
+        for name in self.connection.line(self.name):
             pauses.pause(name, seconds)
         if self._app.bus.hears(events.QueuePaused):
             self._app.bus.emit(
-                events.QueuePaused(connection=self._connection.name, queue=self.name, for_=seconds)
+                events.QueuePaused(connection=self.connection.name, queue=self.name, for_=seconds)
             )
 
     def resume(self) -> None:
         """Ends a pause."""
-        pauses = self._connection.pauses()
-        for name in self._connection.line(self.name):
+        pauses = self.connection.pauses()
+        for name in self.connection.line(self.name):
             pauses.resume(name)
         if self._app.bus.hears(events.QueueResumed):
             self._app.bus.emit(
-                events.QueueResumed(connection=self._connection.name, queue=self.name)
+                events.QueueResumed(connection=self.connection.name, queue=self.name)
             )
 
     def is_paused(self) -> bool:
         """Whether it is paused, by itself or with all queues of its connection."""
         from packhorse.pausing import paused
 
-        self._connection.pauses()  # or it raises
-        found = paused(self._connection)
+        self.connection.pauses()  # or it raises
+        found = paused(self.connection)
         return found is not None and self.name in found
 
     def _view(self, listed: Listed) -> QueuedJob:
-        return view(listed, self._connection)
+        return view(listed, self.connection)
 
     def __repr__(self) -> str:
-        return f"<queue {self.name} on {self._connection.name}>"
+        return f"<queue {self.name} on {self.connection.name}>"
 
 
 def view(listed: Listed, connection: "Connection") -> QueuedJob:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from packhorse.definition import Definition
 from packhorse.errors import ConfigError
@@ -24,12 +24,15 @@ NOWHERE = Route()
 class Routes:
     """One app's routes; the most specific one that says something wins, for each of the two alone.
 
+    `queues` gives the connection of a queue, for jobs of which nothing else says one.
+
     From the most specific on: the job itself, by `add` and then by its name in the settings; base
     classes, the nearest first; in the settings `"shop.mail.*"`, the longest first. Registered at
     start-up; afterwards it may be asked from any thread.
     """
 
-    def __init__(self, settings: Mapping[str, Route]) -> None:
+    def __init__(self, settings: Mapping[str, Route], queues: Mapping[str, str]) -> None:
+        self._queues = queues
         self._named = {name: route for name, route in settings.items() if not _is_part(name)}
         self._parts = sorted(
             ((name[:-1], route) for name, route in settings.items() if _is_part(name)),
@@ -61,6 +64,18 @@ class Routes:
             found = self._found[definition] = _first(self._for(definition))
         return found
 
+    def connection(self, definition: Definition, queue: str | UnsetType) -> str | None:
+        """The connection of a job that names none: its route's, or the one that its queue is on."""
+        route = self.of(definition)
+        if route.connection is None and self._queues:
+            named = route.queue if queue is UNSET else queue
+            return None if named is None else self.of_queue(named)
+        return route.connection
+
+    def of_queue(self, queue: str) -> str | None:
+        """The connection that a queue is on, if it is not the default one."""
+        return self._queues.get(queue)
+
     def named(self, job: str) -> Route:
         """The settings' route of a job that this process does not know."""
         own = self._named.get(job, NOWHERE)
@@ -79,7 +94,7 @@ class Routes:
         return (route for start, route in self._parts if name.startswith(start))
 
     def __bool__(self) -> bool:
-        return bool(self._added or self._named or self._parts)
+        return bool(self._added or self._named or self._parts or self._queues)
 
 
 def _is_part(name: str) -> bool:

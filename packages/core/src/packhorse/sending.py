@@ -44,7 +44,7 @@ def push(
     """See `Packhorse.push`."""
     wanted = pending(job)
     one = prepared(wanted)
-    on = app.connection_of(one or wanted, connection)
+    on = app.connection_of(one or wanted, connection, queue)
     if one is None:
         return vetoed(app, wanted, on, queue)
     keep = keeps_result(one, on)
@@ -68,7 +68,7 @@ def push_many(
     for place, job in enumerate(jobs):
         wanted = pending(job)
         one = prepared(wanted)
-        on = app.connection_of(one or wanted, connection)
+        on = app.connection_of(one or wanted, connection, queue)
         if one is None:
             handles[place] = vetoed(app, wanted, on, queue)
             continue

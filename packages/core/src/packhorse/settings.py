@@ -44,7 +44,8 @@ class ConnectionSettings(Struct, frozen=True, kw_only=True):
 class Settings(Struct, frozen=True, kw_only=True):
     """All settings of an app; `tables` are the plugins' own, `source` says where all came from.
 
-    `routes` says where jobs go, by the job's name or, as in `"shop.mail.*"`, by the start of it.
+    `routes` says where jobs go, by the job's name or, as in `"shop.mail.*"`, by the start of it;
+    `queues` gives the connection of queues that are not on the default one.
     """
 
     default: Name = "main"
@@ -55,6 +56,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     strict: bool = False
     unknown_job_limit: Count = 10
     routes: Mapping[Name, Route] = {}
+    queues: Mapping[Name, Name] = {}
     tables: Mapping[str, Mapping[str, object]] = {}
     source: str = ""
 
@@ -71,6 +73,7 @@ class Keywords(TypedDict, total=False):
     block: Sequence[str]
     strict: bool
     unknown_job_limit: int
+    queues: Mapping[str, str]
     queue: str
     lease: float
     store: str | None
@@ -79,7 +82,7 @@ class Keywords(TypedDict, total=False):
     forward: Mapping[str, str]
 
 
-TOP_KEYS = ("default", "imports", "plugins", "block", "strict", "unknown_job_limit")
+TOP_KEYS = ("default", "imports", "plugins", "block", "strict", "unknown_job_limit", "queues")
 CONNECTION_KEYS = ("url", "queue", "lease", "store", "codecs", "serializer", "forward")
 VARIABLES = {
     "PACKHORSE_CONFIG": "config",
@@ -123,8 +126,8 @@ def load(
 
     With `url` there is one connection, `main`, and no file is read. Otherwise `config` is a path to
     a packhorse.toml or pyproject.toml, or a mapping; without it the file of `PACKHORSE_CONFIG`, or
-    one of the two in `folder` (default: the current one, never its parents). Raises `ConfigError`
-    that names file, table and key, and for want of a connection where one is needed.
+    one of the two in `folder` (default: the current one). Raises `ConfigError` that names file,
+    table and key, and for want of a connection where one is needed.
     """
     if url is not None and config is not None:
         raise ConfigError("give Packhorse a URL or a config, not both")
@@ -270,10 +273,8 @@ def _compile(
         if "url" not in connection:
             raise ConfigError(f'{where} needs a url, as in url = "sqlite:///jobs.db"')
         store = connection.get("store")
-        if isinstance(store, str) and "://" not in store and store not in connections:
-            raise ConfigError(
-                f"{where}: store: there is no connection {store!r}; {nearest(store, connections)}"
-            )
+        if store is not None and "://" not in str(store):
+            _refuse_unknown(str(store), connections, f"{where}: store")
         try:
             resolve(convert(connection.get("forward", {}), dict[str, str]))
         except ValueError as error:
@@ -286,11 +287,15 @@ def _compile(
             'or a URL, as in store = "sqlite:///store.db"'
         ) from None
     for name, route in convert(top.get("routes", {}), dict[str, Route]).items():
-        if route.connection is not None and route.connection not in connections:
-            raise ConfigError(
-                f"{source}, [routes], {name}: there is no connection {route.connection!r}; "
-                f"{nearest(route.connection, connections)}"
-            )
+        if route.connection is not None:
+            _refuse_unknown(route.connection, connections, f"{source}, [routes], {name}")
+    for queue, name in convert(top.get("queues", {}), dict[str, str]).items():
+        _refuse_unknown(name, connections, f"{source}, [queues], {queue}")
     made = {name: convert(dict(table), ConnectionSettings) for name, table in connections.items()}
     whole = {**top, "connections": made, "tables": dict(tables), "source": source}
     return convert(whole, Settings)
+
+
+def _refuse_unknown(name: str, connections: Iterable[str], where: str) -> None:
+    if name not in connections:
+        raise ConfigError(f"{where}: there is no connection {name!r}; {nearest(name, connections)}")

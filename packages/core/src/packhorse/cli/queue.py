@@ -42,7 +42,7 @@ def show(setup: Setup, name: str, connection: str | None, as_json: bool) -> None
     """Show how many jobs a queue has, and whether it is paused."""
     from packhorse.cli import queues
 
-    lines = queues.look(setup.app().connection(connection), [name])
+    lines = queues.look(setup.app().queue(name, connection).connection, [name])
     queues.show(lines, as_json, with_connection=False)
 
 

@@ -96,14 +96,13 @@ class PendingBatch:
 
     def dispatch_on(self, app: "Packhorse") -> Batch:
         """`dispatch` through an app."""
-        connection = app.connection(self._connection)
-        plan = self.plan(app)
-        members = written(self._jobs, app, connection, self._queue)
-        return begin(app.batches.tally(connection.name), plan, members)
+        members = written(self._jobs, app, self._said(app), self._queue)
+        counting = app.connection(self._connection)
+        return begin(app.batches.tally(counting.name), self.plan(app), members)
 
     def plan(self, app: "Packhorse") -> Plan:
         """What the store is to keep of it."""
-        connection = app.connection(self._connection)
+        connection = self._said(app)
 
         def links(jobs: "Iterable[Pending[Any]]") -> tuple[Raw, ...]:
             return raw(links_for(jobs, app, connection, self._queue))
@@ -123,10 +122,13 @@ class PendingBatch:
         """The job that begins this batch, for a chain of which it is a link."""
         from packhorse.flow.start import start
 
-        connection = app.connection(self._connection) if self._connection else otherwise
-        connection = connection or app.connection()
+        connection = self._said(app) or otherwise
         members = list(written(self._jobs, app, connection, self._queue))
-        return start(connection, self.plan(app), members)
+        return start(connection or app.connection(), self.plan(app), members)
+
+    def _said(self, app: "Packhorse") -> "Connection | None":
+        """Where members and callbacks go that name no connection; None: where each would go alone."""
+        return app.connection(self._connection) if self._connection else None
 
     def _with(self, **more: Any) -> "PendingBatch":
         callbacks = msgspec.structs.replace(self._callbacks, **more)
@@ -147,7 +149,7 @@ class Callbacks(Struct, frozen=True):
 
 
 def written(
-    jobs: "Iterable[Members]", app: "Packhorse", connection: "Connection", queue: str | None
+    jobs: "Iterable[Members]", app: "Packhorse", connection: "Connection | None", queue: str | None
 ) -> Iterator[Member]:
     """Members as they are written down, one by one as the iterable gives them."""
     for one in jobs:

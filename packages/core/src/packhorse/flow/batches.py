@@ -104,12 +104,17 @@ class Batch:
         return done
 
     def add(self, jobs: "Iterable[Members]") -> int:
-        """Pushes more members, and says how many; raises `PackhorseError` if the batch is over."""
+        """Pushes more members, and says how many; raises `PackhorseError` if the batch is over.
+
+        Those that name no connection go to the batch's own, unless that is the default one: then
+        each goes where it would go alone.
+        """
         from packhorse.flow.batch import written
         from packhorse.flow.pushing import add
 
         tally = self._tally
-        added = add(tally, self.id, written(jobs, tally.app, tally.connection, None))
+        on = None if tally.connection is tally.app.connection() else tally.connection
+        added = add(tally, self.id, written(jobs, tally.app, on, None))
         self._numbers = None
         return added
 

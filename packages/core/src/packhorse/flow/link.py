@@ -46,7 +46,7 @@ def links_for(
     for job in jobs:
         one = prepared(job)
         if one is None:
-            vetoed(app, job, app.connection_of(job, connection), queue)
+            vetoed(app, job, app.connection_of(job, connection, queue), queue)
         else:
             links.append(_link(one, app, connection, queue))
     return links
@@ -57,14 +57,14 @@ def _link(
 ) -> Link:
     options = options_of(pending)
     named = said(pending, "connection") is not UNSET
-    on = app.connection_of(pending, None if named else connection)
+    wanted = queue if options.queue is UNSET and queue is not None else options.queue
+    on = app.connection_of(pending, None if named else connection, wanted or None)
     definition, serializer = pending.definition, on.serializer()
     keeps_result(pending, on)
     args = definition.encode(pending.arguments, serializer)
     until, until_at = _moment(options.retry_until)
     expires, expires_at = _moment(options.expires)
     codecs = on.codecs(None if options.codecs is UNSET else options.codecs)
-    wanted = queue if options.queue is UNSET and queue is not None else options.queue
     return Link(
         definition.name,
         on.name,
