@@ -1,6 +1,7 @@
 """The memory driver against a model too simple to be wrong: one list, sorted anew each time."""
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
 from uuid import UUID
 
 from hypothesis import given, settings
@@ -11,6 +12,9 @@ from packhorse.driver.message import CANCELLED, LOST, Counts, Delivery
 from packhorse.driver.outcome import Dead, Done, Outcome, Retry, Return
 from packhorse.testing import ManualClock
 from tests.unit.driver.opening import QUEUE, memory, message
+
+if TYPE_CHECKING:
+    from tests.unit.driver.keys_model import Advances, ModelledDriver
 
 LEASE = 30.0
 
@@ -64,9 +68,8 @@ class Model:
 class Pair:
     """A driver and its model, which get the same steps and must agree after each."""
 
-    def __init__(self) -> None:
-        self.clock = ManualClock(monotonic=0.0)
-        self.driver = memory(clock=self.clock, lease=LEASE)
+    def __init__(self, driver: "ModelledDriver", clock: "Advances") -> None:
+        self.clock, self.driver = clock, driver
         self.consumer = self.driver.consumer("worker")
         self.model = Model()
         self.deliveries: list[Delivery] = []
@@ -163,7 +166,13 @@ STEPS = st.tuples(st.sampled_from([*VERBS, "cancel", "rescue"]), st.integers(0, 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(STEPS, max_size=60))
 def test_the_driver_does_what_the_model_says(steps: list[tuple[str, int]]) -> None:
-    pair = Pair()
+    clock = ManualClock(monotonic=0.0)
+    agree(memory(clock=clock, lease=LEASE), clock, steps)
+
+
+def agree(driver: "ModelledDriver", clock: "Advances", steps: Sequence[tuple[str, int]]) -> None:
+    """Takes the steps, on a driver that holds nothing yet."""
+    pair = Pair(driver, clock)
     for verb, number in steps:
         pair.step(verb, number)
     pair.advance(1_000)

@@ -1,4 +1,4 @@
-"""Unique keys and groups on Redis, against the model that memory is held to."""
+"""Redis against the models that memory is held to."""
 
 from collections.abc import Iterator
 
@@ -10,6 +10,7 @@ from packhorse.plugin import DriverSetup, Url
 from packhorse_redis.driver import RedisDriver
 from tests.redis_clock import AheadClock
 from tests.redis_server import RedisServer
+from tests.unit.driver import test_model as plain
 from tests.unit.driver.keys_model import LEASE
 from tests.unit.driver.test_keys_model import agree, steps
 
@@ -31,7 +32,17 @@ def redis(redis_server: RedisServer) -> Iterator[RedisDriver]:
 @pytest.mark.backend("redis")
 @settings(max_examples=100)
 @given(taken=st.lists(steps(ADVANCES), max_size=40))
-def test_redis_does_what_the_model_says(
+def test_keys_and_groups_are_as_the_model_says(
     redis: RedisDriver, taken: list[tuple[str, object]]
 ) -> None:
     agree(redis, taken, CLOCK)
+
+
+@pytest.mark.backend("redis")
+@settings(max_examples=100)
+@given(taken=st.lists(plain.STEPS, max_size=60))
+def test_leases_and_moments_are_as_the_model_says(
+    redis: RedisDriver, redis_server: RedisServer, taken: list[tuple[str, int]]
+) -> None:
+    redis_server.emptied()
+    plain.agree(redis, CLOCK, taken)
