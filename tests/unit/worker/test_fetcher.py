@@ -91,11 +91,11 @@ def test_a_message_that_breaks_the_fetcher_breaks_it_for_itself_alone(
 
 def test_a_codec_that_is_not_installed_stops_the_worker_before_it_takes_anything() -> None:
     with Packhorse("memory://") as app:
+        app.queue().push_raw("sealed", {})
 
         @job(name="sealed", codecs=["nowhere"])
         def sealed() -> None: ...
 
-        app.queue().push_raw("sealed", {})
         with pytest.raises(PluginError, match="nowhere"):
             app.worker().run(stop_when_empty=True)
         assert app.queue().counts().ready == 1

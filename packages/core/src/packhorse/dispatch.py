@@ -14,6 +14,7 @@ from packhorse.keys import hidden, hidden_unique, key_of, unique_of
 from packhorse.options import NOTHING, RUN, OptionSet, check, moment
 from packhorse.payload import has_nan
 from packhorse.pending import Pending
+from packhorse.registry import find
 from packhorse.wire.envelope import Body, Claim
 from packhorse.wire.seal import embed, seal
 from packhorse.wire.serializer import JSON
@@ -109,7 +110,9 @@ def raw_message(
 ) -> Message:
     """A message for a job that this process need not know: only the JSON is checked."""
     check("push_raw", {"name": name, "delay": delay})
-    codecs = connection.codecs()
+    known = find(name)
+    said = UNSET if known is None else known.options.codecs
+    codecs = connection.codecs(None if said is UNSET else said)
     if unique is not None:
         check("push_raw", {"unique": unique})
         if not unique.key:

@@ -11,11 +11,13 @@ class Codec(ABC):
     Called by any thread, dispatching and working alike, so it keeps no state between calls that is
     not guarded. `name` is what stands in the envelope's `enc`. `seals` says that the bytes cannot
     be read without a key, so that no listing shows them opened, and keys of `unique` and `group`
-    must not leave in clear either.
+    must not leave in clear either. `required` says that a worker refuses what did not go through it,
+    of all jobs that are to: whoever may write to the broker cannot leave the seal away.
     """
 
     name: str
     seals: bool = False
+    required: bool = False
 
     @abstractmethod
     def encode(self, data: bytes, bound: bytes) -> bytes:

@@ -68,7 +68,9 @@ def close(execution: Execution, verdict: Verdict) -> Settlement:
             return close(execution, Bury(f"the retry could not be written: {type(error).__name__}"))
     elif isinstance(verdict, Bury):
         failures = () if execution.body is None else execution.body.failures
-        record = _record(delivery, envelope, failures, verdict, execution.site)
+        # What was never opened can tell nothing of what is inside, and its record helps who reads it.
+        codecs = () if execution.body is None else _codecs(envelope, execution.site)
+        record = _record(delivery, envelope, failures, verdict, execution.site, codecs)
         outcome = Dead(delivery, record, follow)
         _call_failed(execution, verdict)
     else:
@@ -119,7 +121,8 @@ def close_buried(delivery: Delivery, site: Site) -> Settlement:
 
 def bury(delivery: Delivery, envelope: Envelope | None, verdict: Bury, site: Site) -> Settlement:
     """The settlement of a message that nobody here can open, or whose name nobody knows."""
-    data = _record(delivery, envelope, (), verdict, site)
+    codecs = () if envelope is None else _codecs(envelope, site)
+    data = _record(delivery, envelope, (), verdict, site, codecs)
     job = "" if envelope is None else envelope.job
     brings = unrun(site, delivery, envelope, verdict)
     follow = () if brings is None else brings.follow
@@ -193,6 +196,7 @@ def _record(
     failures: tuple[Failure, ...],
     verdict: Bury,
     site: Site,
+    codecs: "tuple[Codec, ...]",
 ) -> bytes:
     now = time.time()
     if verdict.error is not None and not isinstance(verdict.error, MaxAttemptsExceeded):
@@ -206,7 +210,7 @@ def _record(
     if envelope is None:
         return seal(death, (), id=id, job="", at=now)
     try:
-        return seal(death, _codecs(envelope, site), id=id, job=envelope.job, at=envelope.at)
+        return seal(death, codecs, id=id, job=envelope.job, at=envelope.at)
     except Exception as error:  # a codec that cannot seal: what went wrong must not leave in clear
         job = named(envelope.job, delivery.message)
         complain(job, "the record of its failure could not be sealed", error)

@@ -15,7 +15,7 @@ from msgspec import UNSET, Raw, Struct
 from packhorse.context import Fail, JobContext, enter, leave
 from packhorse.definition import Definition
 from packhorse.driver.message import Delivery
-from packhorse.errors import JobTimedOut, PackhorseError
+from packhorse.errors import InvalidPayload, JobTimedOut, PackhorseError
 from packhorse.middleware.compose import Onion
 from packhorse.options import NOTHING, Middleware
 from packhorse.wire.envelope import Body, Envelope
@@ -116,6 +116,7 @@ class Execution:
         """Opens the message; `verdict` is set if it will not run, `body` is what could be read."""
         delivery = self.delivery
         try:
+            self._refuse_unsealed()
             self.body = open_body(self.envelope, self.site.codecs, Body)
         except PackhorseError as error:
             self.verdict = Bury(str(error), error)
@@ -236,6 +237,16 @@ class Execution:
         """What goes round the handler, outermost first; raises what a method of the job's raises."""
         own = self.definition.middleware(self.arguments)
         return (*self.site.middleware, *own) if own else self.site.middleware
+
+    def _refuse_unsealed(self) -> None:
+        """Raises `InvalidPayload` for a message that left out a codec which its job has to go through."""
+        connection, said = self.site.connection, self.definition.options.codecs
+        for codec in connection.codecs(None if said is UNSET else said):
+            if codec.required and codec.name not in self.envelope.enc:
+                raise InvalidPayload(
+                    f"job {self.envelope.job}: the message did not go through the codec {codec.name!r}, "
+                    "which is required here: it was not sent by an app with these settings"
+                )
 
     def _call(self) -> None:
         """Runs a `def` handler."""

@@ -1,0 +1,1 @@
+"""Sealed payloads for packhorse."""

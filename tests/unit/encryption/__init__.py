@@ -1,0 +1,1 @@
+"""packhorse-encryption: key ring, codec and commands."""
