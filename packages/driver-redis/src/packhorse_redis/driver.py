@@ -14,6 +14,7 @@ from packhorse.plugin import (
     Url,
 )
 from packhorse_redis.address import Address, prefix_of
+from packhorse_redis.concerns import concerns
 from packhorse_redis.connection import Arg
 from packhorse_redis.consumer import RedisConsumer
 from packhorse_redis.control import Control
@@ -86,6 +87,9 @@ class RedisDriver(Control, Rescues, Driver):
                 for id, record in zip(ids, records, strict=True)
                 if record is not None and text(record)[8:].split(b" ", 2)[2] == worker
             ]
+
+    def concerns(self) -> list[str]:
+        return concerns(self._server)
 
     def after_fork(self) -> None:
         self._server.after_fork()

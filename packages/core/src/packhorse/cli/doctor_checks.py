@@ -119,6 +119,8 @@ def _connection(on: "Connection") -> Iterator[CheckResult]:
     yield _good(name, f"queue {on.settings.queue}: {counts.ready} ready")
     yield _good(name, f"can {_able(driver)}")
     yield _good(name, _capabilities(driver))
+    for concern in driver.concerns():
+        yield CheckResult(name, "warning", concern)
     keeps = isinstance(driver, abilities.KeepsDead)
     try:
         graveyard(on)

@@ -148,6 +148,10 @@ class Driver(ABC):
     def counts(self, queue: str, cap: int = 10_000) -> Counts:
         """Counts a queue's messages, each state up to `cap`."""
 
+    def concerns(self) -> Sequence[str]:
+        """What an operator should change on the broker, a sentence each; `packhorse doctor` shows it."""
+        return ()
+
     def after_fork(self) -> None:  # noqa: B027  (without sockets there is nothing to drop)
         """Called in a forked child: drops inherited connections without closing the parent's."""
 

@@ -56,6 +56,9 @@ class ForwardingDriver(Driver):
     def counts(self, queue: str, cap: int = 10_000) -> Counts:
         return self.forward("counts", lambda: self.driver.counts(queue, cap))
 
+    def concerns(self) -> Sequence[str]:
+        return self.forward("concerns", self.driver.concerns)
+
     def after_fork(self) -> None:
         self.driver.after_fork()
 
