@@ -5,9 +5,11 @@ import contextvars
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 
 import pytest
 
@@ -183,12 +185,23 @@ running: Counter[str] = Counter()
 most: Counter[str] = Counter()
 
 
-def alone_for(key: str, seconds: float) -> None:
-    running[key] += 1
-    most[key] = max(most[key], running[key])
-    time.sleep(seconds)
-    running[key] -= 1
+counting = threading.Lock()
+
+
+@contextmanager
+def among(key: str) -> Iterator[None]:
+    with counting:
+        running[key] += 1
+        most[key] = max(most[key], running[key])
+    yield
+    with counting:
+        running[key] -= 1
     journal.note(key)
+
+
+def alone_for(key: str, seconds: float) -> None:
+    with among(key):
+        time.sleep(seconds)
 
 
 @pytest.fixture(autouse=True)
@@ -215,6 +228,23 @@ def test_d4_a_lock_is_held_by_one_job_in_all_workers(
     assert sorted(journal.notes) == ["a"] * 5 + ["b"] * 5
     assert app.failed.count() == 0
     assert all("another job holds lock:" in one.why for one in heard.of(events.JobReleased))
+
+
+@job(middleware=[WithoutOverlapping(at_once=2, wait=0.05)], tries=1)
+def in_pairs() -> None:
+    with among("pairs"):
+        eventually(lambda: most["pairs"] == 2, within=10)
+        time.sleep(0.02)
+
+
+@both
+def test_c12_so_many_run_at_once_in_all_workers(url: str, app: Packhorse) -> None:
+    for _ in range(8):
+        in_pairs.dispatch()
+    with Packhorse(url) as other, working(app), working(other):
+        becomes_empty(app)
+    assert most == {"pairs": 2}
+    assert len(journal.notes) == 8
 
 
 @job(middleware=[WithoutOverlapping("both", shared=True, drop=True)])

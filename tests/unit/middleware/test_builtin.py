@@ -185,6 +185,24 @@ def test_what_lost_its_lock_does_not_free_it() -> None:
     assert len(shop.kept) == 1
 
 
+def test_so_many_at_once_have_a_place_each() -> None:
+    shop, two = Shop(), WithoutOverlapping("k", at_once=2, wait=9)
+    first = context()
+
+    def third() -> None:
+        late = context()
+        assert not through(two, shop, late)
+        assert isinstance(late.wish, Release)
+        assert (late.wish.delay, late.wish.why) == (9, "2 jobs hold lock:mail:k")
+        again = JobContext(first.id, "mail", "q", "main", deliveries=2)
+        assert through(two, shop, again), "it takes over from its dead self"
+
+    assert through(two, shop, first, lambda: through(two, shop, context(), third))
+    assert shop.kept == {}
+    with pytest.raises(ValueError, match="at_once=0; one job or more"):
+        WithoutOverlapping(at_once=0)
+
+
 def test_a_lock_is_held_and_not_only_put() -> None:
     update = next(WithoutOverlapping()(context()))
     assert update is not None
