@@ -13,12 +13,15 @@ TESTS = {
     for file in (ROOT / "tests").rglob("test_*.py")
     for name in re.findall(r"def (test_\w+)\(", file.read_text())
 }
-ROWS = {"C": 12, "D": 12, "E": 13, "F": 9, "H": 14}
+WHOLE = {"C": 12, "D": 12, "E": 13, "F": 9, "H": 14}
+"""Tables that are compared row by row, and how many rows each has; of others some are."""
+SOME = ["A3", "A11", "A12", "A22", "A23", "A24", "B15", "M1", "M2", "M3"]
+WEAKNESSES = ["W9", *(f"W{number}" for number in range(17, 25))]
 
 
 def test_each_row_has_a_line() -> None:
-    wanted = [f"{table}{number}" for table, last in ROWS.items() for number in range(1, last + 1)]
-    assert [row for row, _ in LINES if not row.startswith("W")] == wanted
+    whole = [f"{table}{number}" for table, last in WHOLE.items() for number in range(1, last + 1)]
+    assert [row for row, _ in LINES] == [*SOME, *whole, *WEAKNESSES]
 
 
 @pytest.mark.parametrize(("row", "line"), LINES, ids=[row for row, _ in LINES])
