@@ -1,4 +1,4 @@
-"""Worker processes of the command line on one SQLite file, and what their jobs wrote down."""
+"""Worker processes of the command line on one broker, and what their jobs wrote down."""
 
 import os
 import signal
@@ -29,13 +29,15 @@ class Run(NamedTuple):
 
 
 class Stable:
-    """A folder with a database, a configuration and a diary, and the workers that were started there."""
+    """A folder with a configuration and a diary, and the workers that were started there.
 
-    def __init__(self, folder: Path, lease: float) -> None:
+    The broker is a SQLite file in it, unless another `url` is given.
+    """
+
+    def __init__(self, folder: Path, lease: float, url: str | None = None) -> None:
         self.config = folder / "packhorse.toml"
-        self.config.write_text(
-            f'[connections.main]\nurl = "sqlite:///{folder}/jobs.db"\nlease = {lease}\n'
-        )
+        url = url or f"sqlite:///{folder}/jobs.db"
+        self.config.write_text(f'[connections.main]\nurl = "{url}"\nlease = {lease}\n')
         self.diary = folder / "diary"
         self.diary.touch()
         self.folder = folder

@@ -1,4 +1,4 @@
-"""Worker processes that share one SQLite file: killed, told to stop, poisoned, and started again."""
+"""Worker processes that share one broker: killed, told to stop, poisoned, and started again."""
 
 import os
 import signal
@@ -12,19 +12,23 @@ import pytest
 from packhorse.driver.message import Message
 from packhorse.ids import new_id
 from packhorse.testing import eventually
+from tests.integration.conftest import REDIS, SQLITE
 from tests.integration.jobs import dies_at_most_once, forks_and_dispatches, lasts, poison, quick
 from tests.integration.messages import envelope
 from tests.integration.processes import Stable, by_job, kill, overlapping
 
-pytestmark = [pytest.mark.slow, pytest.mark.backend("sqlite")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.parametrize("url", [SQLITE, REDIS], indirect=True),
+]
 
 
 @pytest.fixture
-def make_stable(tmp_path: Path) -> Iterator[Callable[[float], Stable]]:
+def make_stable(tmp_path: Path, url: str) -> Iterator[Callable[[float], Stable]]:
     made: list[Stable] = []
 
     def make(lease: float) -> Stable:
-        made.append(Stable(tmp_path, lease))
+        made.append(Stable(tmp_path, lease, url))
         return made[-1]
 
     yield make
