@@ -11,6 +11,7 @@ from packhorse import JobContext, Packhorse, batch, chain, job
 from packhorse.flow.sweep import SWEEPER, Sweep
 from packhorse.store.contract import Delete, Group
 from packhorse.testing import eventually
+from tests.integration.conftest import REDIS, SQLITE
 from tests.integration.jobs import lasts, quick
 from tests.integration.journal import journal
 from tests.integration.processes import Stable, kill
@@ -77,14 +78,14 @@ def test_h14_a_member_that_times_out_counts_once_as_failed(app: Packhorse) -> No
 
 
 @pytest.fixture
-def stable(tmp_path: Path) -> Iterator[Stable]:
-    stable = Stable(tmp_path, 1.0)
+def stable(tmp_path: Path, url: str) -> Iterator[Stable]:
+    stable = Stable(tmp_path, 1.0, url)
     yield stable
     stable.close()
 
 
 @pytest.mark.slow
-@pytest.mark.backend("sqlite")
+@pytest.mark.parametrize("url", [SQLITE, REDIS], indirect=True)
 def test_workers_that_are_killed_count_nothing_twice_and_fork_no_chain(stable: Stable) -> None:
     with stable.app:
         # Members that last: a worker must not have done them all before it is killed.

@@ -11,7 +11,7 @@ import pytest
 
 from packhorse import JobContext, Packhorse, events, job
 from packhorse.testing import Recorder, eventually
-from tests.integration.conftest import MEMORY, SQLITE, MakeApp
+from tests.integration.conftest import MEMORY, REDIS, SQLITE, MakeApp
 from tests.integration.jobs import lasts, poison, quick
 from tests.integration.journal import journal
 from tests.integration.processes import Stable, kill
@@ -142,13 +142,13 @@ def test_a_first_whose_worker_lost_it_is_first_again(make_app: MakeApp) -> None:
 
 
 @pytest.fixture
-def stable(tmp_path: Path) -> Iterator[Stable]:
-    stable = Stable(tmp_path, lease=1.0)
+def stable(tmp_path: Path, url: str) -> Iterator[Stable]:
+    stable = Stable(tmp_path, 1.0, url)
     yield stable
     stable.close()
 
 
-@pytest.mark.backend("sqlite")
+@pytest.mark.parametrize("url", [SQLITE, REDIS], indirect=True)
 def test_a_killed_worker_holds_its_group_until_the_first_ran_again(stable: Stable) -> None:
     app = stable.app
     with app:
@@ -170,7 +170,7 @@ def test_a_killed_worker_holds_its_group_until_the_first_ran_again(stable: Stabl
     )
 
 
-@pytest.mark.backend("sqlite")
+@pytest.mark.parametrize("url", [SQLITE, REDIS], indirect=True)
 def test_a_first_that_kills_its_worker_ends_and_lets_the_next_come(stable: Stable) -> None:
     with stable.app:
         poison.using(group="g", max_losses=0).dispatch(0)
