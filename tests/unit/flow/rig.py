@@ -25,6 +25,7 @@ from packhorse.options import NOTHING
 from packhorse.store.contract import Answers, Group, Put, Store, Value
 from packhorse.store.memory import MemoryStore
 from packhorse.testing import ForwardingConsumer, ForwardingDriver, ManualClock
+from packhorse.testing.simulation.fated import FatedStore, fated
 from packhorse.worker import fetcher, settler
 from packhorse.worker.attempt import Finish, Verdict
 from packhorse.worker.closing import Settlement, close
@@ -37,7 +38,7 @@ from packhorse.worker.plan import Limits
 from packhorse.worker.policy import Policies
 from packhorse.worker.settler import Settler
 from packhorse.worker.site import Site
-from tests.unit.flow.fates import Fate, FatedStore, Fates, fated
+from tests.unit.flow.fates import Fate, Fates
 
 LEASE = 30.0
 

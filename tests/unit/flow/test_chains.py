@@ -8,7 +8,7 @@ from packhorse.driver.message import Unique
 from packhorse.errors import InvalidPayload, JobDefinitionError
 from packhorse.flow.chains import ChainHandle, link_id
 from packhorse.pending import Pending
-from tests.unit.flow.fates import FatedDriver
+from packhorse.testing.simulation.fated import FatedDriver
 from tests.unit.flow.log import broken, called, healed, log, says, step
 from tests.unit.flow.rig import LEASE, Rig
 

@@ -22,8 +22,9 @@ from packhorse.driver.message import State
 from packhorse.flow import ledger
 from packhorse.flow.chains import link_id
 from packhorse.ids import derived_id
+from packhorse.testing.simulation.world import Crash
 from packhorse.wire.seal import open_envelope
-from tests.unit.flow.fates import Crash, Fate
+from tests.unit.flow.fates import Fate
 from tests.unit.flow.rig import Rig
 
 broken: set[int] = set()

@@ -7,7 +7,7 @@ import pytest
 
 from packhorse import batch, chain
 from packhorse.ids import derived_id
-from tests.unit.flow.fates import Crash
+from packhorse.testing.simulation.world import Crash
 from tests.unit.flow.log import called, log, step
 from tests.unit.flow.rig import LEASE, Rig
 

@@ -11,8 +11,8 @@ from packhorse.flow.batches import Batch
 from packhorse.flow.sweep import EVERY
 from packhorse.flow.tally import Ended
 from packhorse.store.contract import Delete, Group
+from packhorse.testing.simulation.world import Crash
 from tests.unit.flow.conftest import SQLITE
-from tests.unit.flow.fates import Crash
 from tests.unit.flow.log import broken, called, log, step
 from tests.unit.flow.rig import Rig, SlowWorker
 

@@ -9,9 +9,6 @@ import time
 from packhorse.driver.personality import PERSONALITIES
 from packhorse.testing.simulation.play import Found, simulate
 
-SHOWN = 40
-"""Lines of what happened before a promise was broken; `--trace` shows all that were kept."""
-
 
 def main(arguments: list[str]) -> int:
     asked = _parser().parse_args(arguments)
@@ -45,12 +42,14 @@ def _parser() -> argparse.ArgumentParser:
         "--hours", type=float, default=100, metavar="H", help="worker-hours for each broker (100)"
     )
     parser.add_argument("--like", choices=PERSONALITIES, help="whose limits; else each in turn")
-    parser.add_argument("--trace", action="store_true", help="show all that was kept of the past")
+    parser.add_argument(
+        "--trace", action="store_true", help="show all that happened before, not its story alone"
+    )
     return parser
 
 
 def _complain(found: Found, like: str, *, whole: bool) -> None:
-    print("\n".join(found.trace[0 if whole else -SHOWN :]), file=sys.stderr)
+    print("\n".join(found.trace if whole else found.story), file=sys.stderr)
     print(f"{like}: {found}\nrun it again with --seed {found.seed} --like {like}", file=sys.stderr)
 
 

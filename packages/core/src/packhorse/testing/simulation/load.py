@@ -10,7 +10,6 @@ from packhorse import JobContext, Unique, batch, chain, job
 from packhorse.errors import ConnectionLost
 from packhorse.flow.batches import Batch
 from packhorse.flow.chains import link_id
-from packhorse.ids import derived_id
 from packhorse.pending import Pending
 from packhorse.store.holds import SENDING
 from packhorse.testing.simulation.world import Process, World
@@ -154,7 +153,7 @@ class Load:
         made = chain(*(bound for _, _, bound in links)).catch(work.bind(number, 0.0, "well"))
         handle = made.dispatch()
         for place in range(1, len(links)):
-            self.truth.after[link_id(handle.id, place)] = [link_id(handle.id, place - 1)]
+            self.truth.after[link_id(handle.id, place)] = link_id(handle.id, place - 1)
         one = Pushed("chain", handle.id, [n for n, _, _ in links], [good for _, good, _ in links])
         one.catch = number
         self.pushed.append(one)
@@ -169,7 +168,6 @@ class Load:
         one = Pushed("batch", pushed.id, [n for n, _, _ in members], [g for _, g, _ in members])
         one.batch = pushed
         one.then, one.catch, one.finally_ = callbacks
-        self.truth.batches[derived_id(pushed.id, "then 0")] = one.numbers
         self.pushed.append(one)
 
 

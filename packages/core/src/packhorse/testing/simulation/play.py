@@ -14,12 +14,20 @@ from packhorse.driver.url import Url
 from packhorse.flow import ledger
 from packhorse.store.contract import Store
 from packhorse.store.memory import MemoryStore
-from packhorse.testing.simulation.fates import FatedStore, Fates, Weather, fated
+from packhorse.testing.simulation.fated import FatedStore, fated
 from packhorse.testing.simulation.load import WINDOW, Client, Load, Pushed, lasts
 from packhorse.testing.simulation.slow import SlowWorker
 from packhorse.testing.simulation.truth import Truth
 from packhorse.testing.simulation.watched import Watched
-from packhorse.testing.simulation.world import Actor, BrokenPromise, Process, World, bewitched
+from packhorse.testing.simulation.weather import Weather, WeatherFates
+from packhorse.testing.simulation.world import (
+    Actor,
+    BrokenPromise,
+    Process,
+    World,
+    bewitched,
+    short,
+)
 
 LEASE = 30.0
 
@@ -41,11 +49,13 @@ class Report(Struct, frozen=True):
 
 
 class Found(AssertionError):
-    """A broken promise, with the seed that shows it and what happened before."""
+    """A broken promise, with the seed that shows it, what happened before, and the part of that which
+    is the `story` of the messages concerned."""
 
-    def __init__(self, seed: int, text: str, trace: list[str]) -> None:
+    def __init__(self, seed: int, text: str, story: list[str], trace: list[str]) -> None:
         super().__init__(f"seed {seed}: {text}")
         self.seed = seed
+        self.story = story
         self.trace = trace
 
 
@@ -60,7 +70,7 @@ class Play:
         weather = Weather(
             dice.choice(rare), dice.choice(rare), dice.choice(rare[:3]), dice.choice(rare[:2])
         )
-        self.fates = Fates(world, weather)
+        self.fates = WeatherFates(world, weather)
         self.pushing = dice.choice((0.5, 3.0, 20.0))
         self.crashes = 0
         self.workers: list[SlowWorker] = []
@@ -106,14 +116,14 @@ class Play:
         last = [self.load.fresh(key) for key in sorted(self.load.keys)]
         self._work_off()
         for number, key in zip(last, sorted(self.load.keys), strict=True):
-            if not self.truth.effects[number]:
-                self.truth.fail(f"key {key!r} outlives all that held it")
+            if not self.truth.runs.effects[number]:
+                self.world.fail(f"key {key!r} outlives all that held it")
 
     def _work_off(self) -> None:
         end = self.world.now + PATIENCE
         while self._left():
             if self.world.now > end:
-                self.truth.fail(f"it does not come to an end: {self._left()}")
+                self.world.fail(f"it does not come to an end: {self._left()}")
             self.world.run(30.0)
 
     def _left(self) -> str:
@@ -122,45 +132,47 @@ class Play:
             return str(counts)
         for one in self.load.pushed:
             if one.batch is not None and not one.batch.refresh().finished:
-                return f"batch {one.id}: {one.batch.numbers}"
+                return f"batch {short(one.id)} of {self.truth.members(one.id)}: {one.batch.numbers}"
         (waiting,) = self.store.read([ledger.OPEN])
         return "callbacks of batches" if waiting else ""
 
     def _check(self, one: Pushed) -> None:
-        effects = self._effects()
+        effects, name = self._effects(), f"{one.kind} {short(one.id)}"
         done = [effects[number] for number in one.numbers]
         if one.kind == "chain":
             stop = one.good.index(False) if False in one.good else len(one.good)
             if done != [1] * stop + [0] * (len(done) - stop):
-                self.truth.fail(f"chain {one.id}: its links took effect {done} times")
+                self.world.fail(f"{name}: its links took effect {done} times")
             if effects[one.catch] != (stop < len(done)):
-                self.truth.fail(f"chain {one.id}: caught {effects[one.catch]} times")
+                self.world.fail(f"{name}: caught {effects[one.catch]} times")
         elif one.batch is None:
             if done != [int(good) for good in one.good]:
-                self.truth.fail(f"{one.kind} job {one.id} took effect {done} times")
+                self.world.fail(f"{name} took effect {done} times")
             if not one.good[0] and self.app.failed.get(one.id) is None:
-                self.truth.fail(f"{one.kind} job {one.id} failed, and no record was kept")
+                self.world.fail(f"{name} failed, and no record was kept")
         else:
-            self._check_batch(one)
+            self._check_batch(one, done, f"{name} of {self.truth.members(one.id)}")
 
     def _effects(self) -> Counter[int]:
         """How often each job took effect; where only the clock fences, twice is as good as once."""
-        effects = self.truth.effects
-        return effects if self.truth.fenced else Counter(list(effects))
+        effects = self.truth.runs.effects
+        by_broker = self.truth.capabilities.fencing == "broker"
+        return effects if by_broker else Counter(list(effects))
 
-    def _check_batch(self, one: Pushed) -> None:
+    def _check_batch(self, one: Pushed, done: list[int], name: str) -> None:
         assert one.batch is not None
         numbers, effects = one.batch.refresh().numbers, self._effects()
-        done = [effects[number] for number in one.numbers]
+        if one.id in self.truth.early:
+            self.world.fail(f"{name}: {self.truth.early[one.id]}")
         if numbers.pending or numbers.total != len(done):
-            self.truth.fail(f"batch {one.id} counts {numbers}, it has {len(done)} members")
+            self.world.fail(f"{name} counts {numbers}, it has {len(done)} members")
         if numbers.state == "succeeded" and done != [1] * len(done):
-            self.truth.fail(f"batch {one.id} has succeeded, its members took effect {done} times")
+            self.world.fail(f"{name} has succeeded, its members took effect {done} times")
         if not numbers.cancelled and numbers.failed != one.good.count(False):
-            self.truth.fail(f"batch {one.id} counts {numbers.failed} failed, of {one.good}")
+            self.world.fail(f"{name} counts {numbers.failed} failed, of {one.good}")
         told = [effects[each] for each in (one.then, one.catch, one.finally_)]
         if told != [numbers.state == "succeeded", numbers.failed > 0, True]:
-            self.truth.fail(f"batch {one.id}, {numbers.state}: it was called back {told} times")
+            self.world.fail(f"{name}, {numbers.state}: it was called back {told} times")
 
     def _hire(self, within: float) -> None:
         name = f"worker-{next(self._names)}"
@@ -194,7 +206,7 @@ class Play:
             self.workers.remove(process)
             dice = self.world.dice
             if dice.random() < 0.5 and hasattr(self.driver.driver, "rescue"):
-                self.driver.rescue(process.name, (), self.truth.running(process))
+                self.driver.rescue(process.name, (), self.truth.runs.in_process(process))
             self._hire(dice.choice((0.0, 1.0, 40.0)))
         else:
             self._new_client()
@@ -214,11 +226,11 @@ def simulate(
         with bewitched(play.world):
             play.run(turns)
     except BrokenPromise as error:
-        raise Found(seed, str(error), list(play.world.trace)) from error
+        raise Found(seed, str(error), error.story, list(play.world.trace)) from error
     finally:
         random.setstate(state)
         play.app.close()
     hours = play.seconds / 3600
     return Report(
-        seed, play.world.turns, play.truth.jobs, len(play.load.pushed), play.crashes, hours
+        seed, play.world.turns, play.truth.runs.jobs, len(play.load.pushed), play.crashes, hours
     )

@@ -1,7 +1,6 @@
 """A worker in slow motion: all its real parts, whose threads are actors that have turns."""
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -11,7 +10,7 @@ from packhorse.connection import Connection
 from packhorse.errors import ConnectionLost
 from packhorse.flow.sweep import EVERY
 from packhorse.options import NOTHING
-from packhorse.testing.simulation.world import Actor, Process, World
+from packhorse.testing.simulation.world import SLACK, Actor, Process, World
 from packhorse.worker.attempt import Ending
 from packhorse.worker.execution import Execution
 from packhorse.worker.parts import Parts
@@ -92,6 +91,11 @@ class SlowWorker(Process):
         assert self.parts is not None
         return self.parts
 
+    def renews_late(self) -> bool:
+        """Whether the keeper's turn is under way, or overdue."""
+        due = self.keep.due
+        return self.keep.busy or (due is not None and due < self.world.now - SLACK)
+
     def _start(self) -> float | None:
         connection: Connection = self._app.connection()
         try:
@@ -108,7 +112,7 @@ class SlowWorker(Process):
                 grace=30.0,
                 board=None,
                 imports=(),
-                born=time.time(),
+                born=self.world.clock.wall(),
                 noticed=lambda: None,
                 restart=lambda: None,
                 troubled=lambda error, pause: None,
@@ -212,7 +216,7 @@ class SlowRunner(Runner):
             ending = self._variables(execution).run(execution.run)
         self._running -= 1
         verdict = self._end(execution, ending)
-        self._worker.truth.ended(execution, verdict)
+        self._worker.truth.runs.ended(execution, verdict)
         self._finished(execution, verdict)
         self._worker.look()
         return self._take()

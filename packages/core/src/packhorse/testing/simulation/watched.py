@@ -1,25 +1,20 @@
-"""A driver that tells the truth of every call that it carries out."""
+"""Stands between the faults and the broker, and tells the truth of each call that is carried out."""
 
-from collections.abc import Callable, Collection, Sequence
-from typing import TypeVar
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from packhorse.driver.contract import Consumer
 from packhorse.driver.message import Delivery, Message, Renewed, Reserved, Sent
 from packhorse.driver.outcome import Outcome, Settled
 from packhorse.testing.forwarding import ForwardingConsumer, ForwardingDriver
-from packhorse.testing.simulation.truth import Truth, short
-
-T = TypeVar("T")
+from packhorse.testing.simulation.truth import Truth
+from packhorse.testing.simulation.world import short
 
 
 class Watched(ForwardingDriver):
-    """Behind all faults: what is told here has happened."""
+    """Tells the truth of every call that a driver carries out."""
 
     truth: Truth
-
-    def forward(self, verb: str, call: Callable[[], T]) -> T:
-        return call()
 
     def send(self, messages: Sequence[Message]) -> list[Sent]:
         answers = super().send(messages)
@@ -28,7 +23,7 @@ class Watched(ForwardingDriver):
                 self.truth.world.tell(f"sent {short(message.id)}")
                 self.truth.stored(message, answer.superseded)
             elif answer.state == "taken" and self.truth.capabilities.unique:
-                self.truth.taken(message, answer.holder)
+                self.truth.keys.refused(message)
         self.truth.awake()
         return answers
 
@@ -44,16 +39,23 @@ class Watched(ForwardingDriver):
 
 
 class _Consumer(ForwardingConsumer):
+    """Never blocks: who would wait has a later turn, or is woken by a push."""
+
     driver: Watched
 
     def reserve(self, queues: Sequence[str], limit: int, wait: float) -> Reserved:
-        reserved = super().reserve(queues, limit, wait)
+        reserved = super().reserve(queues, limit, 0.0)
         truth = self.driver.truth
-        process = truth.world.process
-        if reserved.deliveries and process is not None:
+        world = truth.world
+        if not world.stack:
+            return reserved
+        if reserved.deliveries:
             named = " ".join(short(one.message.id) for one in reserved.deliveries)
-            truth.world.tell(f"got {named}")
-            truth.reserved(reserved.deliveries, process)
+            world.tell(f"got {named}")
+            truth.reserved(reserved.deliveries, limit, world.stack[-1].process)
+        elif wait:
+            due = reserved.next_due
+            world.wake(world.stack[-1], wait if due is None else min(wait, max(due, 0.001)))
         return reserved
 
     def settle(self, outcomes: Sequence[Outcome]) -> list[Settled]:

@@ -7,19 +7,30 @@ broker or a store, or pauses, other turns may come in between: a call is a *seam
 import heapq
 import os
 import random
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
+from typing import NoReturn
+from uuid import UUID
 
 from packhorse.testing.clock import ManualClock
 
 DEPTH = 3
 """How many turns may be under way at once, each in a seam of the one before it."""
 
-TRACE = 400
+TRACE = 20_000
 """The last lines of what happened, which are kept."""
+
+STORY = 60
+"""Lines of the story of a broken promise, at most."""
+
+SLACK = 5.0
+"""Seconds that a turn may come late, or take, without being in trouble."""
+
+_NAME = re.compile(r"\b[0-9a-f]{6}\b")
 
 Turn = Callable[[], float | None]
 """What an actor does; gives the seconds until its next turn, None: when it is woken."""
@@ -30,7 +41,11 @@ class Crash(BaseException):
 
 
 class BrokenPromise(BaseException):
-    """What the simulation has found; no `except Exception` on its way may swallow it."""
+    """What the simulation has found, and its story; no `except Exception` on its way may swallow it."""
+
+    def __init__(self, text: str, story: list[str]) -> None:
+        super().__init__(text)
+        self.story = story
 
 
 class Process:
@@ -82,6 +97,12 @@ class World:
         """Writes a line of the trace."""
         name = self.stack[-1].process.name if self.stack else "-"
         self.trace.append(f"{self.now - 1_000_000.0:11.3f}  {name:9} {text}")
+
+    def fail(self, text: str) -> NoReturn:
+        """A promise is broken; `text` names messages as the trace does."""
+        names = set(_NAME.findall(text))
+        lines = [line for line in self.trace if not names.isdisjoint(_NAME.findall(line))]
+        raise BrokenPromise(text, lines[-STORY:] or list(self.trace)[-STORY:])
 
     def wake(self, actor: Actor, within: float = 0.0) -> None:
         """The actor has a turn soon, however long it meant to pause."""
@@ -147,6 +168,7 @@ class World:
 
     def _give_turn(self, actor: Actor) -> None:
         self.turns += 1
+        began = self.now
         actor.busy, actor.pause = True, None
         self.stack.append(actor)
         pause = None
@@ -158,6 +180,8 @@ class World:
             self.stack.pop()
             actor.busy = False
         process = actor.process
+        if self.now > began + SLACK:
+            process.troubled = self.now
         if process.dead:
             if not any(one.process is process for one in self.stack):
                 self.crashed(process)
@@ -169,6 +193,11 @@ class World:
     def _advance(self, to: float) -> None:
         if to > self.now:
             self.clock.advance(to - self.now)
+
+
+def short(id: UUID) -> str:
+    """An id as a trace shows it."""
+    return id.hex[-6:]
 
 
 @contextmanager

@@ -1,15 +1,11 @@
-"""What may happen to a call on its way to a broker or a store, and who may come in between."""
+"""What the weather does to a call on its way to a broker or a store, and who may come in between."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TypeVar
 
 from msgspec import Struct
 
-from packhorse.driver.contract import Consumer, Driver
-from packhorse.driver.message import Reserved
 from packhorse.errors import ConnectionLost
-from packhorse.store.contract import Answers, Group, Store, Value
-from packhorse.testing.forwarding import ForwardingConsumer, ForwardingDriver
 from packhorse.testing.simulation.world import World
 
 T = TypeVar("T")
@@ -26,8 +22,8 @@ class Weather(Struct, frozen=True):
     deaf: float = 0.0
 
 
-class Fates:
-    """Decides over every call that leaves a process.
+class WeatherFates:
+    """Decides over every call that leaves a process, by the weather and the dice.
 
     No process stands still in one of the `steady` calls. Where only the clock fences, that is the
     settling: if it reaches the broker after the lease, nothing can keep it from being carried out.
@@ -87,53 +83,3 @@ class Fates:
         process.still_until = self.world.now + self.weather.still
         self.world.sleep(self.weather.still)
         process.troubled = self.world.now
-
-
-class FatedDriver(ForwardingDriver):
-    """A driver and its consumers, under `fates`."""
-
-    fates: Fates
-
-    def forward(self, verb: str, call: Callable[[], T]) -> T:
-        return self.fates.meet(verb, call)
-
-    def consumer(self, worker: str) -> Consumer:
-        return _Consumer(self, self.forward("consumer", lambda: self.driver.consumer(worker)))
-
-
-class _Consumer(ForwardingConsumer):
-    """Never blocks: who would wait has a later turn, or is woken by a push."""
-
-    driver: FatedDriver
-
-    def reserve(self, queues: Sequence[str], limit: int, wait: float) -> Reserved:
-        reserved = super().reserve(queues, limit, 0.0)
-        world = self.driver.fates.world
-        if not reserved.deliveries and wait and world.stack:
-            due = reserved.next_due
-            world.wake(world.stack[-1], wait if due is None else min(wait, max(due, 0.001)))
-        return reserved
-
-
-class FatedStore(Store):
-    """A store, under the same fates."""
-
-    def __init__(self, store: Store, fates: Fates) -> None:
-        self._store = store
-        self._fates = fates
-
-    def read(self, keys: Sequence[str]) -> list[Value | None]:
-        return self._fates.meet("read", lambda: self._store.read(keys))
-
-    def apply(self, groups: Sequence[Group]) -> list[Answers | None]:
-        return self._fates.meet("apply", lambda: self._store.apply(groups))
-
-    def close(self) -> None:
-        self._store.close()
-
-
-def fated(driver: Driver, fates: Fates) -> FatedDriver:
-    """A driver under fates."""
-    wrapped = FatedDriver(driver)
-    wrapped.fates = fates
-    return wrapped
