@@ -47,7 +47,7 @@ class Rig:
     """One broker, its store and an app; `kind` is a personality of memory, or "sqlite"."""
 
     def __init__(self, kind: str, folder: Path | None = None) -> None:
-        self.clock = ManualClock(monotonic=time.monotonic())
+        self.clock = ManualClock(time.time(), time.monotonic())
         self.fates = Fates()
         self.ran: set[bytes] = set()
         self.settling: dict[UUID, bytes] = {}
