@@ -78,10 +78,13 @@ class RedisServer:
 
 
 def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        port = sock.getsockname()[1]
+    """One below 55,536: a node of a Cluster uses the port 10,000 above its own as well."""
+    while True:
+        with socket.create_server(("127.0.0.1", 0)) as sock:
+            port = sock.getsockname()[1]
         assert isinstance(port, int)
-        return port
+        if port < 55_536:
+            return port
 
 
 @pytest.fixture(scope="session")

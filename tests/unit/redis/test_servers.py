@@ -1,5 +1,7 @@
 """Servers that are away, refuse, come back, or are shared."""
 
+import re
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +10,7 @@ from typing import Protocol
 import pytest
 
 from packhorse.plugin import ConfigError, ConnectionLost, Done, DriverSetup, Group, Put, Url
-from packhorse.testing import FaultProxy, Running
+from packhorse.testing import FaultProxy, Running, eventually
 from packhorse_redis.driver import RedisDriver
 from packhorse_redis.store import RedisStore
 from tests.forking import ended_well, in_child
@@ -181,3 +183,37 @@ def test_who_is_closed_says_so(open_driver: OpenDriver) -> None:
     driver.close()
     with pytest.raises(ConnectionLost, match="after it was closed"):
         driver.counts("q")
+
+
+def test_a_node_of_a_cluster_is_told_apart(
+    tmp_path_factory: pytest.TempPathFactory, opened: Opened
+) -> None:
+    enabled = ("--cluster-enabled", "yes", "--cluster-require-full-coverage", "no")
+    one, other = (RedisServer(tmp_path_factory.mktemp("node"), *enabled) for _ in range(2))
+    try:
+        with pytest.raises(ConnectionLost, match="CLUSTERDOWN"):
+            opened(one.url).counts("q")
+        slot = other.ask("CLUSTER", "KEYSLOT", "packhorse")
+        assert slot is not None
+        assert other.ask("CLUSTER", "ADDSLOTS", slot.decode().lstrip(":")) == b"+OK"
+        one.ask("CLUSTER", "MEET", "127.0.0.1", str(other.port))
+
+        def is_refused() -> bool:
+            with pytest.raises((ConfigError, ConnectionLost)) as caught:
+                opened(one.url).counts("q")
+            return "name a server that stands alone" in str(caught.value)
+
+        eventually(is_refused, within=20, every=0.2)
+    finally:
+        one.stop()
+        other.stop()
+
+
+def test_a_server_that_lets_nobody_else_in_is_away(server: RedisServer, opened: Opened) -> None:
+    server.ask("CONFIG", "SET", "maxclients", "1")
+    full = re.compile("max number of clients|did not answer")
+    with (
+        socket.create_connection(("127.0.0.1", server.port)),
+        pytest.raises(ConnectionLost, match=full),
+    ):
+        opened(server.url).counts("q")

@@ -32,6 +32,9 @@ from packhorse_redis.settling import is_of, settle
 from packhorse_redis.slot import Slot
 from packhorse_redis.value import head_of, unpack
 
+DEAF = 1.0
+"""Seconds between two looks of a worker that cannot listen."""
+
 
 class Seen(Struct, frozen=True):
     """What a look brought. `due` and `resumes`: seconds until more falls due, and a pause ends."""
@@ -82,6 +85,8 @@ class RedisConsumer(Consumer):
                 if ear.hears(queues):
                     continue
             changes = [each for each in (seen.due, seen.resumes) if each is not None]
+            if not ear.hears(queues):
+                changes.append(DEAF)
             change = min(changes, default=left)
             if not ear.wait(min(change, left)) and change >= left:
                 # Nothing was told and nothing has changed: there is no need to look.

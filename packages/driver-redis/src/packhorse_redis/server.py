@@ -154,14 +154,17 @@ class Server:
         """What a refusal means: it passes, or somebody has to change something."""
         text = str(error)
         where = f"connection {self._name!r}: Redis at {self.address.title}"
-        if _AWAY.intersection(text.replace("-", " ").split()):
+        passes = _AWAY.intersection(text.replace("-", " ").split())
+        if passes or "max number of clients" in text:
             self._lose()
             passing = ConnectionLost(f"{where} cannot serve now: {text}")
             passing.__cause__ = error
             return passing
-        failed = ConfigError(
-            f"{where} refused: {text}; check the user's rights, the database's number and that "
-            "Redis is 6.2 or newer"
+        advice = (
+            "check the user's rights, the database's number and that Redis is 6.2 or newer"
+            if not text.startswith(("MOVED", "ASK"))
+            else "it is a node of a Cluster, which is not spoken yet: name a server that stands alone"
         )
+        failed = ConfigError(f"{where} refused: {text}; {advice}")
         failed.__cause__ = error
         return failed
