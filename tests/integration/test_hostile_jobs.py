@@ -289,7 +289,7 @@ def test_a_job_may_release_itself_to_the_end_of_time(app: Packhorse, far: str) -
     releases.dispatch(far)
     good.dispatch(99)
     with working(app, concurrency=1) as worker:
-        wait_until_settled(app, worker_has_run="good 99")
+        eventually(lambda: journal.count("good 99") == 1)
         worker.stop()
     counts = app.queue().counts()
     assert counts.ready + counts.delayed == 1

@@ -175,17 +175,17 @@ class Fetcher:
         if self._companion is None or not deliveries:
             return deliveries
         failures = 0
-        while not self._stopping.is_set():
+        while True:
             try:
                 known, buried = self._companion.recall(deliveries)
                 break
             except ConnectionLost as error:
+                if self._stopping.is_set():
+                    return ()
                 failures += 1
                 pause = trouble_pause(failures, random.random())
                 self._troubled(error, pause)
                 self._stopping.wait(pause)
-        else:
-            return ()
         for delivery in known:
             if delivery.message.id in buried:
                 self._hand.held[delivery.token] = None
