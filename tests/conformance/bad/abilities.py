@@ -6,7 +6,7 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from packhorse.driver.abilities import Clears, KeepsDead, Lists, Pauses, Rescues
+from packhorse.driver.abilities import Buries, Clears, KeepsDead, Lists, Pauses, Rescues
 from packhorse.driver.contract import Consumer
 from packhorse.driver.message import Counts, Listed, Message, Sent, State
 from packhorse.testing.promises.cancel import Cancelling
@@ -203,6 +203,37 @@ class MovesWhatIsLeased(BadDriver):
         assert isinstance(self.driver, Lists)
         self.driver.move(ids, queue)
         return sum(each is not None for each in self.driver.get(ids))
+
+
+class ExhumesWhatIsDelayed(BadDriver):
+    """Makes something wait now, whatever it is: beanstalkd's `kick` does, where nothing is buried."""
+
+    caught_by: ClassVar = {"test_exhuming_leaves_the_living_alone"}
+    url: ClassVar = "memory://?like=beanstalkd"
+
+    def exhume(self, queue: str | None) -> int:
+        assert isinstance(self.driver, Buries)
+        assert isinstance(self.driver, Clears)
+        return self.driver.exhume(queue) or self.driver.clear(queue, "delayed")
+
+
+class ExhumesEverything(BadDriver):
+    caught_by: ClassVar = {"test_an_exhumed_message_waits_again_as_it_was"}
+    url: ClassVar = "memory://?like=beanstalkd"
+
+    def exhume(self, queue: str | None) -> int:
+        assert isinstance(self.driver, Buries)
+        return self.driver.exhume(None)
+
+
+class BuriesOutOfSight(BadDriver):
+    """Counts none of its dead messages."""
+
+    caught_by: ClassVar = {"test_a_buried_message_is_out_of_line_and_counted"}
+    url: ClassVar = "memory://?like=beanstalkd"
+
+    def buried(self, queue: str | None) -> int:
+        return 0
 
 
 class CancelsByHalves(BadDriver):

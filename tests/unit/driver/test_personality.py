@@ -2,24 +2,24 @@
 
 import pytest
 
-from packhorse.driver.abilities import Cancels, Clears, KeepsDead, Lists, Pauses, Rescues
+from packhorse.driver.abilities import Buries, Cancels, Clears, KeepsDead, Lists, Pauses, Rescues
 from packhorse.driver.message import CEILING, LOST, Counts
 from packhorse.driver.outcome import Dead, Done, Retry, Return
 from packhorse.errors import ConfigError, Unsupported
 from packhorse.testing import ManualClock
 from tests.unit.driver.opening import QUEUE, memory, message, take, take_one, transport
 
-ABILITIES = (Lists, Cancels, Clears, Pauses, KeepsDead, Rescues)
+ABILITIES = (Lists, Cancels, Clears, Pauses, KeepsDead, Buries, Rescues)
 
 
 @pytest.mark.parametrize(
     ("like", "expected"),
     [
-        ("", set(ABILITIES)),
-        ("?like=cluster", set(ABILITIES)),
+        ("", set(ABILITIES) - {Buries}),
+        ("?like=cluster", set(ABILITIES) - {Buries}),
         ("?like=sqs", {Clears}),
         ("?like=sqs-fifo", {Clears}),
-        ("?like=beanstalkd", {Clears}),
+        ("?like=beanstalkd", {Clears, Buries}),
     ],
 )
 def test_a_driver_is_an_instance_of_its_abilities_and_of_no_other(
@@ -44,7 +44,7 @@ def test_max_body_lowers_the_limit_of_a_broker() -> None:
     (refused,) = driver.send([message(b"x" * 11)])
     assert refused.state == "refused"
     assert "11 bytes" in str(refused.error)
-    assert transport("?like=beanstalkd").capabilities.max_body == 65_535
+    assert transport("?like=beanstalkd").capabilities.max_body == 65_508
     assert memory().capabilities.max_body is None
 
 

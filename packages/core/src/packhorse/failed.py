@@ -12,11 +12,11 @@ import msgspec
 from msgspec import Struct
 
 from packhorse import events
-from packhorse.driver.abilities import KeepsDead
+from packhorse.driver.abilities import Buries, KeepsDead
 from packhorse.driver.message import Listed, Message
 from packhorse.errors import PackhorseError, StoreRequired
 from packhorse.flow.again import fail_again, reopen
-from packhorse.graveyard import PAGE, Graveyard, graveyard
+from packhorse.graveyard import PAGE, Graveyard, buries, graveyard
 from packhorse.sending import tell_keys
 from packhorse.wire.envelope import Body, Death, Envelope, Failure
 from packhorse.wire.flow import Membership
@@ -88,10 +88,12 @@ class FailedJobs:
 
         `ids` is one, some, in whose order they go, or "all", the oldest first; `queue` narrows them to
         the failed jobs of one queue. One whose unique key another has meanwhile stays where it is, and
-        a `UniqueJobSkipped` tells which that is and who has its key.
+        a `UniqueJobSkipped` tells which that is and who has its key. Those that a broker without a store
+        has buried come with "all" alone, and get one more try.
         """
         if ids == "all":
-            return sum(self._retry_all(*each, queue) for each in self._graveyards())
+            retried = sum(self._retry_all(*each, queue) for each in self._graveyards())
+            return retried + sum(driver.exhume(queue) for driver in self._burying())
         wanted = [_uuid(id) for id in ([ids] if isinstance(ids, str | UUID) else ids)]
         retried = 0
         for connection, graves in self._graveyards():
@@ -114,7 +116,8 @@ class FailedJobs:
 
     def count(self, queue: str | None = None) -> int:
         """How many failed jobs there are, on one queue or on all."""
-        return sum(1 for _, graves in self._graveyards() for _ in graves.every(queue))
+        listed = sum(1 for _, graves in self._graveyards() for _ in graves.every(queue))
+        return listed + sum(driver.buried(queue) for driver in self._burying())
 
     def _graveyards(self) -> "Iterator[tuple[Connection, Graveyard]]":
         for name in self._app.connections:
@@ -124,6 +127,11 @@ class FailedJobs:
                 continue  # what it keeps is listed where it belongs
             with suppress(StoreRequired):  # nothing of this connection can have been kept
                 yield connection, graveyard(connection)
+
+    def _burying(self) -> Iterator[Buries]:
+        for name in self._app.connections:
+            if (driver := buries(self._app.connection(name))) is not None:
+                yield driver
 
     def _find(self, id: UUID | str) -> "tuple[Listed, Connection] | None":
         for connection, graves in self._graveyards():

@@ -11,8 +11,9 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from packhorse.driver.abilities import Clears, KeepsDead, Lists
+from packhorse.driver.abilities import Buries, Clears, KeepsDead, Lists
 from packhorse.driver.message import Delivery, Listed, Message, Sent, Unique
+from packhorse.errors import StoreRequired
 from packhorse.store.contract import AddMembers, Delete, Equals, Group, Put, RemoveMembers
 
 if TYPE_CHECKING:
@@ -54,6 +55,18 @@ def graveyard(connection: "Connection") -> Graveyard:
     if isinstance(driver, KeepsDead):
         return DriverGraveyard(connection)
     return StoreGraveyard(connection)
+
+
+def buries(connection: "Connection") -> Buries | None:
+    """The driver, if dead messages stay with it unlisted: it can do that, and there is no store."""
+    driver: object = connection.driver
+    if not isinstance(driver, Buries):
+        return None
+    try:
+        connection.require_store()
+    except StoreRequired:
+        return driver
+    return None
 
 
 class DriverGraveyard(Graveyard):

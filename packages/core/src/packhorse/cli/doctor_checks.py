@@ -11,7 +11,7 @@ from packhorse.cli.output import counted, one_line, span
 from packhorse.cli.setup import Setup
 from packhorse.driver import abilities
 from packhorse.errors import PackhorseError, StoreRequired
-from packhorse.graveyard import graveyard
+from packhorse.graveyard import buries, graveyard
 from packhorse.plugin.specs import CheckResult
 
 if TYPE_CHECKING:
@@ -126,7 +126,11 @@ def _connection(on: "Connection") -> Iterator[CheckResult]:
         graveyard(on)
         yield _good(name, f"keeps failed jobs {'with the broker' if keeps else 'in its store'}")
     except StoreRequired as error:
-        yield CheckResult(name, "warning", f"no job may fail here: {error}")
+        if buries(on) is None:
+            yield CheckResult(name, "warning", f"no job may fail here: {error}")
+        else:
+            message = "failed jobs stay with the broker, unlisted and without what went wrong"
+            yield CheckResult(name, "warning", message, str(error))
 
 
 def _able(driver: "Driver") -> str:

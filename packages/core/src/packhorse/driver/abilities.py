@@ -108,6 +108,21 @@ class KeepsDead(ABC):
         """Removes dead messages; how many there were."""
 
 
+class Buries(ABC):
+    """Keeps dead messages off their queue, whole, but without their record and without listing them.
+
+    Used where the connection has no store; where it has one, that keeps them.
+    """
+
+    @abstractmethod
+    def buried(self, queue: str | None) -> int:
+        """How many dead messages there are, of one queue or of all."""
+
+    @abstractmethod
+    def exhume(self, queue: str | None) -> int:
+        """Makes dead messages of a queue (None: of all) wait again, as they were; how many."""
+
+
 class Rescues(ABC):
     """Gives back at once what a worker held, without waiting for its leases to end."""
 

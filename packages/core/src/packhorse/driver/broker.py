@@ -87,7 +87,7 @@ class Broker:
                 return "failed"
             if entry is not None:
                 self.remove(entry)
-                if type(outcome) is Dead and self.personality.abilities:
+                if type(outcome) is Dead and self.personality.keeps_dead:
                     self._bury(entry, outcome.record, now)
                 else:
                     self.end(entry, now)

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from msgspec import structs
 
-from packhorse.driver import limits
+from packhorse.driver import abilities, limits
 from packhorse.driver.abilities import Cancels, Clears, KeepsDead, Lists, Pauses, Rescues
 from packhorse.driver.broker import Broker
 from packhorse.driver.contract import Capabilities, Consumer, Driver, DriverSetup
@@ -56,7 +56,9 @@ class MemoryTransport(Driver, Clears):
         if max_body := url.option("max_body", int, 0):
             capabilities = structs.replace(personality.capabilities, max_body=max_body)
             personality = structs.replace(personality, capabilities=capabilities)
-        kind = MemoryDriver if personality.abilities else MemoryTransport
+        kind = MemoryTransport
+        if personality.keeps_dead:
+            kind = MemoryDriver if personality.abilities else MemoryBuries
         return kind(setup, personality, url.option("lose", int, 0))
 
     def send(self, messages: Sequence[Message]) -> list[Sent]:
@@ -141,6 +143,24 @@ class MemoryTransport(Driver, Clears):
             if (queue is None or entry.message.queue == queue)
             and (state is None or _state(entry, now) == state)
         ]
+
+
+class MemoryBuries(MemoryTransport, abilities.Buries):
+    """A broker that keeps dead messages and lists nothing."""
+
+    def buried(self, queue: str | None) -> int:
+        with self.lock:
+            return len(self._select(queue, "dead", self.now()))
+
+    def exhume(self, queue: str | None) -> int:
+        with self.lock:
+            now = self.now()
+            dead = self._select(queue, "dead", now)
+            for entry in dead:
+                self.broker.end(entry, now)
+            self.broker.send([entry.message for entry in dead], now)
+            self.changed()
+            return len(dead)
 
 
 class MemoryDriver(MemoryTransport, Lists, Cancels, Pauses, KeepsDead, Rescues):

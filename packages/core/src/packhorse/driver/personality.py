@@ -19,14 +19,20 @@ class Personality(Struct, frozen=True, kw_only=True):
     """How a broker behaves.
 
     abilities    does it list, cancel, pause, keep the dead and rescue?
+    buries       does it keep the dead at least unlisted?
     returns      does a returned message go to its old place, or is a copy sent behind the others?
     own_tokens   does a token hold only for the consumer that got it?
     """
 
     capabilities: Capabilities = Capabilities()
     abilities: bool = True
+    buries: bool = False
     returns: Literal["place", "behind"] = "place"
     own_tokens: bool = False
+
+    @property
+    def keeps_dead(self) -> bool:
+        return self.abilities or self.buries
 
 
 PERSONALITIES = {
@@ -69,14 +75,16 @@ PERSONALITIES = {
     # A job knows its lease from the push on, in whole seconds, and belongs to one connection.
     "beanstalkd": Personality(
         abilities=False,
+        buries=True,
         own_tokens=True,
         capabilities=Capabilities(
             follow="before",
             rewrite="resend",
+            ordered=False,
             known_ids=False,
             delay_step=1.0,
             lease_step=1.0,
-            max_body=65_535,
+            max_body=65_508,
         ),
     ),
     # Each queue lives in a slot of its own, and a transaction in one slot.

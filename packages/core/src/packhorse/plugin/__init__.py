@@ -6,6 +6,7 @@ Everything here is cheap to import: no client library, no worker, no command lin
 from packhorse.clock import Clock
 from packhorse.driver import limits
 from packhorse.driver.abilities import (
+    Buries,
     Cancels,
     Clears,
     KeepsDead,
@@ -87,6 +88,7 @@ __all__ = [
     "Action",
     "AddMembers",
     "Answers",
+    "Buries",
     "Cancels",
     "Capabilities",
     "CheckResult",

@@ -13,6 +13,7 @@ Each test is named after the promise that it proves and branches on nothing but 
 capabilities and abilities: what is declared is tested, what is not must be refused.
 """
 
+from packhorse.testing.promises.buried import Burying
 from packhorse.testing.promises.cancel import Cancelling
 from packhorse.testing.promises.clear import Clearing
 from packhorse.testing.promises.counting import Counting
@@ -49,6 +50,7 @@ class DriverSuite(
     Groups,
     Parked,
     DeadMessages,
+    Burying,
     Listing,
     Cancelling,
     Pausing,

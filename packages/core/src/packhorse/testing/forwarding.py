@@ -3,7 +3,15 @@
 from collections.abc import Callable, Sequence
 from typing import Self, TypeVar, cast
 
-from packhorse.driver.abilities import Cancels, Clears, KeepsDead, Lists, Pauses, Rescues
+from packhorse.driver.abilities import (
+    Buries,
+    Cancels,
+    Clears,
+    KeepsDead,
+    Lists,
+    Pauses,
+    Rescues,
+)
 from packhorse.driver.contract import Consumer, Driver, DriverSetup
 from packhorse.driver.message import Counts, Delivery, Message, Renewed, Reserved, Sent
 from packhorse.driver.outcome import Outcome, Settled
@@ -12,7 +20,7 @@ from packhorse.errors import ConfigError
 
 T = TypeVar("T")
 
-ABILITIES: tuple[type, ...] = (Lists, Cancels, Clears, Pauses, KeepsDead, Rescues)
+ABILITIES: tuple[type, ...] = (Lists, Cancels, Clears, Pauses, KeepsDead, Buries, Rescues)
 
 
 class ForwardingDriver(Driver):

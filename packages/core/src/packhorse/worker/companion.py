@@ -14,7 +14,7 @@ import msgspec
 from packhorse.driver.abilities import KeepsDead
 from packhorse.driver.message import Delivery
 from packhorse.driver.outcome import Dead, Done, Outcome, Retry
-from packhorse.graveyard import StoreGraveyard
+from packhorse.graveyard import StoreGraveyard, buries
 from packhorse.store.contract import Delete, Group, Put
 
 if TYPE_CHECKING:
@@ -52,7 +52,8 @@ class Companion:
     def of(cls, connection: "Connection", worker: str) -> "Companion | None":
         """A companion, if this connection's broker needs one."""
         driver: object = connection.driver
-        enough = isinstance(driver, KeepsDead) and connection.driver.capabilities.rewrite != "none"
+        keeps = isinstance(driver, KeepsDead) or buries(connection) is not None
+        enough = keeps and connection.driver.capabilities.rewrite != "none"
         return None if enough else cls(connection, worker)
 
     def keep(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
