@@ -23,6 +23,7 @@ ALL = (
     "flow",
     "workflows",
     "isolation",
+    "beanstalkd",
 )
 RESULTS = Path(__file__).parent / "results" / "latest.json"
 

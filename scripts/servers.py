@@ -12,6 +12,8 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from itertools import chain
+from pathlib import Path
 from typing import NamedTuple
 
 
@@ -48,6 +50,18 @@ def redis() -> str | None:
     return version[1]
 
 
+def beanstalkd() -> str | None:
+    """Where the server is."""
+    return shutil.which("beanstalkd")
+
+
+def libfaketime() -> str | None:
+    """Where the library is that lets the tests move a server's time."""
+    folders = chain(Path("/usr").glob("lib*/faketime"), Path("/usr").glob("lib*/*/faketime"))
+    found = (folder / "libfaketime.so.1" for folder in folders)
+    return next((str(path) for path in found if path.exists()), None)
+
+
 SERVERS = (
     Server(
         "SQLite",
@@ -60,6 +74,18 @@ SERVERS = (
         redis,
         apt="redis-server",
         advice="install Redis 6.2 or newer, so that redis-server is on the path",
+    ),
+    Server(
+        "beanstalkd",
+        beanstalkd,
+        apt="beanstalkd",
+        advice="install beanstalkd 1.12 or newer, so that its program is on the PATH",
+    ),
+    Server(
+        "libfaketime",
+        libfaketime,
+        apt="libfaketime",
+        advice="install libfaketime under /usr",
     ),
 )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-BACKENDS = ("memory", "sqlite", "redis")
+BACKENDS = ("memory", "sqlite", "redis", "beanstalkd")
 CONFORMANCE = Path(__file__).parent / "conformance"
 
 # A busy machine is no bug: only hypothesis's own limit on the time of one example is off.

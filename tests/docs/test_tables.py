@@ -17,6 +17,7 @@ from packhorse.plugin.builtin import packhorse_drivers
 from packhorse.worker.attempt import Policy
 from packhorse.worker.plan import EXIT_CODES, StopReason
 from packhorse.worker.worker import Worker
+from packhorse_beanstalkd.driver import BeanstalkdDriver
 from packhorse_redis.driver import RedisDriver
 from packhorse_sql.driver import SqlDriver
 from tests.docs.pages import ROOT, column, section
@@ -118,7 +119,7 @@ def is_ability(kind: object) -> bool:
     return isinstance(kind, type) and kind.__module__ == abilities.__name__
 
 
-@pytest.mark.backend("sqlite", "redis")
+@pytest.mark.backend("sqlite", "redis", "beanstalkd")
 def test_what_each_driver_can_do() -> None:
     table = rows(section(GUARANTEES, "## What each driver can do"))
     head, body = table[0][1:], [row for row in table[2:] if len(row) == len(table[0])]
@@ -142,6 +143,8 @@ def opened(name: str) -> Driver:
         return SqlDriver.open(Url.parse("sqlite:///unused.db"), DriverSetup())
     if name == "redis":
         return RedisDriver.open(Url.parse("redis://unused"), DriverSetup())
+    if name == "beanstalkd":
+        return BeanstalkdDriver.open(Url.parse("beanstalkd://unused"), DriverSetup())
     (memory,) = [each for each in packhorse_drivers() if each.scheme == "memory"]
     module, _, kind = memory.load.partition(":")
     driver: type[Driver] = getattr(__import__(module, fromlist=[kind]), kind)

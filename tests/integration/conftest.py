@@ -8,6 +8,7 @@ import pytest
 
 from packhorse import Packhorse
 from packhorse.testing import Recorder
+from tests.beanstalkd import Server, serving
 from tests.integration.journal import journal
 from tests.redis_server import RedisServer, redis_server
 
@@ -17,8 +18,11 @@ LIKE = ("cluster", "sqs", "sqs-fifo", "beanstalkd")
 MEMORY = pytest.param("memory://", id="memory")
 REDIS = pytest.param("redis", id="redis", marks=pytest.mark.backend("redis"))
 SQLITE = pytest.param("sqlite", id="sqlite", marks=pytest.mark.backend("sqlite"))
+BEANSTALKD = pytest.param(
+    "beanstalkd", id="real-beanstalkd", marks=pytest.mark.backend("beanstalkd", "sqlite")
+)
 EVERYWHERE = [MEMORY, *(pytest.param(f"memory://?like={name}", id=name) for name in LIKE)]
-EVERYWHERE += [SQLITE, REDIS]
+EVERYWHERE += [SQLITE, REDIS, BEANSTALKD]
 
 
 class MakeApp(Protocol):
@@ -33,21 +37,28 @@ def _fresh_journal() -> None:
 
 
 @pytest.fixture(params=EVERYWHERE)
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The broker under test; a test that is for some brokers alone parametrises it anew."""
     given: str = request.param
-    if given == "redis":
-        server: RedisServer = request.getfixturevalue("redis_server")
-        return server.emptied()
-    return f"sqlite:///{tmp_path}/jobs.db" if given == "sqlite" else given
+    if given == "beanstalkd":
+        with serving(Server(tmp_path / "binlog")) as server:
+            yield server.url
+    elif given == "redis":
+        redis: RedisServer = request.getfixturevalue("redis_server")
+        yield redis.emptied()
+    else:
+        yield f"sqlite:///{tmp_path}/jobs.db" if given == "sqlite" else given
 
 
 @pytest.fixture
-def make_app(url: str) -> Iterator[Callable[..., Packhorse]]:
+def make_app(url: str, tmp_path: Path) -> Iterator[Callable[..., Packhorse]]:
     made: list[Packhorse] = []
+    # The only broker here that brings no store of its own.
+    companion = f"sqlite:///{tmp_path}/store.db" if url.startswith("beanstalkd:") else None
 
     def make(*, lease: float = 30.0, unknown_job_limit: int = 10) -> Packhorse:
-        made.append(Packhorse(url, lease=lease, unknown_job_limit=unknown_job_limit).__enter__())
+        app = Packhorse(url, lease=lease, unknown_job_limit=unknown_job_limit, store=companion)
+        made.append(app.__enter__())
         return made[-1]
 
     yield make

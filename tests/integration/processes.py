@@ -31,13 +31,16 @@ class Run(NamedTuple):
 class Stable:
     """A folder with a configuration and a diary, and the workers that were started there.
 
-    The broker is a SQLite file in it, unless another `url` is given.
+    The broker is a SQLite file in it, unless another `url` is given; `store` is a companion's URL.
     """
 
-    def __init__(self, folder: Path, lease: float, url: str | None = None) -> None:
+    def __init__(
+        self, folder: Path, lease: float, url: str | None = None, store: str | None = None
+    ) -> None:
         self.config = folder / "packhorse.toml"
         url = url or f"sqlite:///{folder}/jobs.db"
-        self.config.write_text(f'[connections.main]\nurl = "{url}"\nlease = {lease}\n')
+        companion = f'store = "{store}"\n' if store else ""
+        self.config.write_text(f'[connections.main]\nurl = "{url}"\nlease = {lease}\n{companion}')
         self.diary = folder / "diary"
         self.diary.touch()
         self.folder = folder

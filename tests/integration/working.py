@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from uuid import UUID
 
 from packhorse import Packhorse
-from packhorse.driver.abilities import Lists
+from packhorse.driver.abilities import Clears, Lists
 from packhorse.testing import Running, eventually
 from packhorse.worker.worker import Report, Worker
 
@@ -43,6 +43,12 @@ def lists(app: Packhorse) -> bool:
     """Whether the broker can show what it holds."""
     driver: object = app.connection().driver
     return isinstance(driver, Lists)
+
+
+def clears(app: Packhorse) -> bool:
+    """Whether the broker can clear a queue."""
+    driver: object = app.connection().driver
+    return isinstance(driver, Clears)
 
 
 def state_of(app: Packhorse, id: UUID) -> str:

@@ -84,11 +84,11 @@ class FaultProxy:
 
     async def _close(self) -> None:
         self._listener.close()
+        self._flowing.set()
         await self._cut()
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        # Not cancelled: asyncio itself complains of a connection whose task is.
+        if tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(tasks, timeout=5)
 
     async def _let_flow(self, flowing: bool) -> None:
         if flowing:

@@ -1,0 +1,1 @@
+"""The beanstalkd driver for packhorse. Applications name it in a URL and import nothing from here."""
