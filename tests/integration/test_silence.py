@@ -81,6 +81,8 @@ def test_a_deaf_worker_ends(app: Packhorse, monkeypatch: pytest.MonkeyPatch, han
         Broken(monkeypatch, hangs=hangs, ever=True)
         report = Running(app.worker(sleep=0.1).run).answer(within=20)
         assert (report.reason, report.exit_code) == ("deaf", 1)
+    # What hung came back when the app was closed.
+    eventually(lambda: "packhorse-fetch" not in {one.name for one in threading.enumerate()})
 
 
 def test_who_is_paused_is_not_deaf(app: Packhorse, monkeypatch: pytest.MonkeyPatch) -> None:

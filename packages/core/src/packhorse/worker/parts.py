@@ -176,6 +176,12 @@ class Parts:
         self.presence.stop()
         self.consumer.close()
 
+    def desert(self) -> None:
+        """Takes nothing more, and ends each thread as its call comes back."""
+        self.fetcher.stop()
+        self.settler.stop(within=0.0)
+        self.close()
+
     def _waits_for_some(self) -> bool:
         """Whether anything in hand may still end; what cannot be stopped will not."""
         now, grace = time.monotonic(), self._grace

@@ -180,7 +180,9 @@ class Worker:
             leave(report)
         if leave is not None and unfinished:
             parts.abandon(lambda: leave(report))
-        if not deaf:
+        if deaf:  # some call hangs, maybe for ever
+            thread("desert", parts.desert).start()
+        else:
             parts.close()
         return report
 
