@@ -10,6 +10,7 @@ from packhorse import Job, JobContext, Packhorse, job
 from packhorse.testing import Running, eventually
 from tests.integration.conftest import MEMORY, SQLITE
 from tests.integration.journal import journal
+from tests.integration.working import drain
 
 pytestmark = pytest.mark.parametrize("url", [MEMORY, SQLITE], indirect=True)
 
@@ -108,6 +109,20 @@ def test_one_that_takes_its_time_holds_up_nobody(
     assert journal.count("checkpoint") == 1
     rest.set()
     eventually(lambda: "its interrupted() raised" in caplog.text)
+
+
+@job(timeout=0.3)
+def waits_for_too_long(ctx: JobContext) -> None:
+    ctx.wait(30)
+
+
+def test_a_time_out_ends_the_waiting(app: Packhorse) -> None:
+    waits_for_too_long.dispatch()
+    started = time.monotonic()
+    assert drain(app).unfinished == 0
+    assert time.monotonic() - started < 5
+    (failed,) = app.failed.list()
+    assert failed.failures[-1].type == "packhorse.errors.JobTimedOut"
 
 
 def test_outside_of_a_worker_nothing_interrupts(app: Packhorse) -> None:

@@ -155,7 +155,12 @@ class JobContext:
         if self._interruption is None:
             time.sleep(seconds)
             return False
-        return self._interruption.wait(seconds)
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            # A time-out interrupts a thread only between two waits.
+            if self._interruption.wait(min(left, 0.5)):
+                return True
+        return self._interruption.is_set()
 
     @property
     def arguments(self) -> Mapping[str, object]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from packhorse import events
 from packhorse.driver.abilities import Rescues
-from packhorse.errors import ConnectionLost, PackhorseError
+from packhorse.errors import ConnectionLost
 from packhorse.worker import evidence
 from packhorse.worker.plan import trouble_pause
 
@@ -27,12 +27,13 @@ def take_over(
     troubled: Callable[[Exception, float], None],
 ) -> None:
     """Gives back what a dead process held, once its broker answers; only what it ran counts as lost."""
-    driver: object = connection.driver
     evidence.leave(connection, died)  # before anybody can bury what was lost
     failures = 0
-    while isinstance(driver, Rescues):
+    while True:
         try:
-            driver.rescue(died.name, blamed=set(died.running))
+            driver: object = connection.driver  # another one, if it is opened anew meanwhile
+            if isinstance(driver, Rescues):
+                driver.rescue(died.name, blamed=set(died.running))
             break
         except ConnectionLost as error:
             if give_up():
@@ -41,8 +42,6 @@ def take_over(
             pause = trouble_pause(failures, random.random())
             troubled(error, pause)
             time.sleep(pause)
-    with suppress(PackhorseError):  # else it is listed for half a minute more
-        connection.control.forget(died.name)
     if app.bus.hears(events.WorkerCrashed):
         app.bus.emit(
             events.WorkerCrashed(
@@ -54,3 +53,5 @@ def take_over(
                 running=tuple(died.running),
             )
         )
+    with suppress(Exception):  # whatever the store does: it is listed for half a minute more
+        connection.control.forget(died.name)
