@@ -1,6 +1,6 @@
 """A recorder remembers what it heard, by kind."""
 
-from packhorse.events.types import Event, QueueCleared, QueuePaused
+from packhorse.events import Event, QueueCleared, QueuePaused
 from packhorse.testing import Recorder
 
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from packhorse import events
-from packhorse.events.types import WorkerEvent
+from packhorse.events.operations import WorkerEvent
 from packhorse.worker.title import entitle
 
 if TYPE_CHECKING:

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from signal import SIGTERM
 from typing import TYPE_CHECKING, NoReturn
 
@@ -176,11 +177,12 @@ class Parts:
         self.presence.stop()
         self.consumer.close()
 
-    def desert(self) -> None:
-        """Takes nothing more, and ends each thread as its call comes back."""
-        self.fetcher.stop()
-        self.settler.stop(within=0.0)
-        self.close()
+    def desert(self, orders: Orders) -> None:
+        """Ends the threads once the broker lets go of them; what they get until then goes back."""
+        with suppress(Exception):  # the connection may have been closed meanwhile
+            self.wind_up(orders)
+        with suppress(Exception):
+            self.close()
 
     def _waits_for_some(self) -> bool:
         """Whether anything in hand may still end; what cannot be stopped will not."""

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
 from msgspec import Struct
@@ -172,7 +173,7 @@ class Worker:
                     self._tell(events.WorkerInterrupted, signal=self._orders.signal)
                 if reason not in ("recycled", "restarted"):
                     self._orders.end()
-                deaf = reason == "deaf"  # then nothing runs, and nothing can be told the broker
+                deaf = reason == "deaf"  # then nothing runs, and the broker cannot be waited for
                 unfinished = 0 if deaf else parts.wind_up(self._orders)
             report = Report(reason, parts.hand.jobs, unfinished)
             self._tell(events.WorkerStopping, reason=reason, jobs=report.jobs)
@@ -181,7 +182,7 @@ class Worker:
         if leave is not None and unfinished:
             parts.abandon(lambda: leave(report))
         if deaf:  # some call hangs, maybe for ever
-            thread("desert", parts.desert).start()
+            thread("desert", partial(parts.desert, self._orders)).start()
         else:
             parts.close()
         return report
@@ -278,10 +279,9 @@ class Worker:
                     _log.exception("service %s did not stop as it should", name)
 
     def _take_over(self, died: "Died") -> None:
-        take_over(self._app, self._connection, self.queues, died, self._gives_up, self.troubled)
-
-    def _gives_up(self) -> bool:
-        return self._orders.stop
+        take_over(
+            self._app, self._connection, self.queues, died, lambda: self._orders.stop, self.troubled
+        )
 
     def _tell(self, event: type[events.WorkerEvent], **facts: object) -> None:
         if self._app.bus.hears(event):
