@@ -21,6 +21,7 @@ from packhorse.testing.promises.stage import (
     take_one,
 )
 from tests.beanstalkd import TimedServer
+from tests.forking import ended_well, in_child
 from tests.integration.beanstalkd.conftest import MakeDriver
 
 pytestmark = pytest.mark.backend("beanstalkd")
@@ -202,3 +203,20 @@ def test_a_late_settlement_of_what_another_gave_back_changes_nothing(
     assert lives.settle([Return(taken)]) == ["applied"]
     assert late.settle([Done(stale)]) == ["gone"]
     assert bodies(take(lives)) == [b"whole"]
+
+
+def test_a_forked_child_has_connections_of_its_own(driver: Driver) -> None:
+    put(driver, message(b"held"))
+    consumer = driver.consumer("parent")
+    held = take_one(consumer)
+
+    def sends() -> None:
+        driver.after_fork()
+        put(driver, message(b"child"))
+        assert bodies(take(driver.consumer("child"))) == [b"child"]
+
+    assert ended_well(in_child(sends))
+    put(driver, message(b"parent"))
+    assert isinstance(consumer.renew([held])[0], float)
+    assert consumer.settle([Done(held)]) == ["applied"]
+    assert bodies(eventually(lambda: take(consumer))) == [b"child", b"parent"]
