@@ -94,7 +94,7 @@ def test_c1_a_released_one_holds_its_key(app: Packhorse) -> None:
 def test_c2_until_reserved_frees_the_key_before_the_run(app: Packhorse) -> None:
     until_reserved.dispatch(1)
     assert until_reserved.dispatch(1).skipped
-    drain(app)
+    drain(app, concurrency=1)
     assert journal.notes == ["runs", "again: True", "ran", "ran"]
     assert nothing_left(app)
 
