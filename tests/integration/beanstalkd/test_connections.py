@@ -1,5 +1,6 @@
 """Connections that wait, are cut, half-closed, stalled or lose a reply, and a server that starts again."""
 
+import signal
 import time
 from collections.abc import Iterator
 
@@ -106,7 +107,9 @@ def test_a_server_that_says_nothing_is_given_up_in_time(far: Driver, proxy: Faul
     assert b"after" in found
 
 
-def test_a_wake_whose_server_says_nothing_ends_all_the_same(far: Driver, proxy: FaultProxy) -> None:
+def test_a_wake_whose_server_says_nothing_ends_all_the_same(
+    driver: Driver, far: Driver, proxy: FaultProxy
+) -> None:
     consumer = far.consumer("waits")
     running = Running(consumer.reserve, [QUEUE], 1, 30)
     eventually(lambda: proxy.connections == 1)
@@ -115,6 +118,33 @@ def test_a_wake_whose_server_says_nothing_ends_all_the_same(far: Driver, proxy: 
     consumer.wake()
     with pytest.raises(ConnectionLost):
         running.answer(within=5)
+    proxy.resume()
+    put(driver, message(b"after"))
+    found = eventually(lambda: take(consumer))
+    assert bodies(found) == [b"after"]
+    assert consumer.settle([Done(found[0])]) == ["applied"]
+
+
+def test_an_answer_that_nobody_read_is_never_taken_for_another(
+    far: Driver, proxy: FaultProxy
+) -> None:
+    class Interrupted(BaseException):
+        pass
+
+    def interrupt(*_: object) -> None:
+        raise Interrupted
+
+    put(far, message())
+    proxy.delay(0.1)
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        with pytest.raises(Interrupted):
+            far.send([message()])
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert far.counts(QUEUE).ready >= 1
+    assert [sent.state for sent in far.send([message()])] == ["stored"]
 
 
 def test_what_was_sent_is_there_though_the_answer_is_lost(

@@ -141,6 +141,8 @@ def test_what_it_cannot_do_it_does_not_declare(driver: Driver) -> None:
     [
         ("beanstalkd://localhost?max_job_sise=1", "did you mean 'max_job_size'"),
         ("beanstalkd://localhost?timeout=soon", "option 'timeout'"),
+        ("beanstalkd://me:secret@localhost", "me:[*]{3}@localhost: beanstalkd knows no users"),
+        ("beanstalkd://localhost/jobs", "beanstalkd knows no users, passwords and databases"),
     ],
 )
 def test_a_wrong_option_is_refused(url: str, said: str) -> None:

@@ -7,6 +7,7 @@ import greenstalk
 
 from packhorse.plugin import (
     Capabilities,
+    ConfigError,
     Counts,
     Driver,
     DriverSetup,
@@ -52,6 +53,11 @@ class BeanstalkdDriver(Control, Driver):
     @classmethod
     def open(cls, url: Url, setup: DriverSetup) -> "BeanstalkdDriver":
         url.expect(OPTIONS)
+        if url.username or url.password or url.path not in ("", "/"):
+            raise ConfigError(
+                f"{url}: beanstalkd knows no users, passwords and databases; "
+                "write beanstalkd://HOST:PORT"
+            )
         address = Address.of(url, setup, url.option("timeout", float, 5.0))
         return cls(address, setup, url.option("max_job_size", int, JOB_SIZE))
 
@@ -73,11 +79,11 @@ class BeanstalkdDriver(Control, Driver):
 
     def counts(self, queue: str, cap: int = 10_000) -> Counts:
         tube = tube_of(queue).decode()
-        try:
-            with self._pool.wire() as wire:
+        with self._pool.wire() as wire:
+            try:
                 told = wire.ask(lambda client: client.stats_tube(tube))
-        except greenstalk.NotFoundError:
-            return Counts()
+            except greenstalk.NotFoundError:
+                return Counts()
         exact = (
             told["current-jobs-ready"],
             told["current-jobs-delayed"],

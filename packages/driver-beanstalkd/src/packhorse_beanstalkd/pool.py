@@ -24,11 +24,13 @@ class Pool:
         wire = self._idle_one() or self.connect()
         try:
             yield wire
-        finally:
-            if self._closed or len(self._idle) >= KEPT:
-                wire.close()
-            elif not wire.broken:
-                self._idle.append(wire)
+        except BaseException:
+            wire.close()  # an answer that nobody has read would be taken for the next one's
+            raise
+        if self._closed or len(self._idle) >= KEPT:
+            wire.close()
+        else:
+            self._idle.append(wire)
 
     def _idle_one(self) -> Wire | None:
         """The last one that was given back and that the server has not ended since."""

@@ -38,6 +38,8 @@ class Bell:
 
     def wait(self, seconds: float, beside: socket.socket | None = None) -> bool:
         """Waits for the bell or for something to read `beside`; whether the latter is there."""
+        if self._ear.fileno() < 0:  # whoever waited was closed
+            return False
         poll = select.poll()
         poll.register(self._ear, select.POLLIN)
         if beside is not None:
@@ -69,7 +71,11 @@ class Waiter:
         if self._bell.wait(patience, wire.socket):
             reply = wire.read()
             return reply if reply.word == b"RESERVED" else None
-        return self._end(wire)
+        try:
+            return self._end(wire)
+        except BaseException:
+            wire.close()  # its wait goes on, and what that brings would be taken for another answer
+            raise
 
     def _end(self, wire: Wire) -> Reply | None:
         """Ends the wait; a job that was faster is its answer all the same."""
