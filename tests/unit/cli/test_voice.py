@@ -104,3 +104,11 @@ def test_each_attempt_is_an_object_with_its_duration(capsys: pytest.CaptureFixtu
         1,
         0,
     )
+
+
+def test_half_of_a_character_is_no_trouble(capsys: pytest.CaptureFixture[str]) -> None:
+    with Packhorse("memory://") as app:
+        Voice(app.worker(), "json").listen(app.bus)
+        app.bus.emit(events.JobFailed(**ATTEMPT, reason="spent", error=ValueError("half \udcff")))
+    said = msgspec.json.decode(capsys.readouterr().out)
+    assert (said["id"], said["attempt"], said["error"]) == (str(ID), 1, "ValueError: half \\udcff")

@@ -47,7 +47,7 @@ class JsonLines(logging.Formatter):
         }
         if record.stack_info:
             ours["stack"] = record.stack_info
-        return _line(ours | {name: value for name, value in said.items() if name not in ours})
+        return json_line(ours | {name: value for name, value in said.items() if name not in ours})
 
 
 def facts(context: JobContext) -> dict[str, object]:
@@ -75,11 +75,20 @@ def _exception(record: logging.LogRecord) -> dict[str, str]:
     return {"error": text, "traceback": traceback_of(error)}
 
 
-def _line(said: dict[str, object]) -> str:
+def json_line(said: dict[str, object]) -> str:
+    """These as one JSON object without a line break; what cannot be in JSON is there as text."""
     try:
         return _encode(said).decode()
-    except Exception:  # a value that refers to itself, half of a character: each as text then
-        return _encode({_text(name): _text(value) for name, value in said.items()}).decode()
+    except Exception:  # a value that refers to itself, half of a character
+        return _encode({_text(name): _tame(value) for name, value in said.items()}).decode()
+
+
+def _tame(value: object) -> object:
+    try:
+        _encode(value)
+    except Exception:
+        return _text(value)
+    return value
 
 
 def _text(value: object) -> str:

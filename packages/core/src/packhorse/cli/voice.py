@@ -12,6 +12,7 @@ import msgspec
 from packhorse import events
 from packhorse.cli.output import counted, in_colour, one_line, span, stamp
 from packhorse.events.types import JobEvent, SettledEvent
+from packhorse.logs import json_line
 
 if TYPE_CHECKING:
     from packhorse.connection import Connection
@@ -139,9 +140,7 @@ class Voice:
             self._line(line(event, whole=self._style == "lines"))
 
     def _object(self, event: str, **facts: object) -> None:
-        self._line(
-            msgspec.json.encode({"event": event, "at": stamp(time.time()), **facts}).decode()
-        )
+        self._line(json_line({"event": event, "at": stamp(time.time()), **facts}))
 
     def _line(self, text: str) -> None:
         if self._style == "silent":
