@@ -1,6 +1,7 @@
 """Runs the benchmarks: `hatch run bench`, or some of them: `hatch run bench drain startup`.
 
 Prints a table and writes it, with every run behind a median, to benchmarks/results/latest.json.
+`hatch run bench peers` is a command of its own: packhorse beside other job queues.
 """
 
 import importlib
@@ -12,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.measure import Row, machine
+from benchmarks.peers import command as peers
 
 ALL = (
     "drain",
@@ -29,6 +31,8 @@ RESULTS = Path(__file__).parent / "results" / "latest.json"
 
 
 def main(names: list[str]) -> int:
+    if names[:1] == ["peers"]:
+        return peers.main(names[1:])
     unknown = [name for name in names if name not in ALL]
     if unknown:
         print(

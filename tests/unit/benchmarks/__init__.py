@@ -1,0 +1,1 @@
+"""The benchmark of peers: what it computes, without any peer."""
