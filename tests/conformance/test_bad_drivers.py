@@ -18,6 +18,7 @@ from tests.conformance.bad import (
     keys,
     leases,
     reserving,
+    rewriting,
     sending,
     settling,
     waking,
@@ -31,7 +32,7 @@ REAL_TIME = {Waking, Crowds}
 
 BAD: list[type[BadDriver] | type[BadConsumer]] = [
     bad
-    for module in (sending, reserving, settling, leases, waking, abilities, keys, groups)
+    for module in (sending, reserving, settling, leases, waking, abilities, keys, groups, rewriting)
     for bad in vars(module).values()
     if isinstance(bad, type) and "caught_by" in vars(bad)
 ]

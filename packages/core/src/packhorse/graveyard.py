@@ -11,8 +11,8 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
-from packhorse.driver.abilities import Buries, Clears, KeepsDead, Lists
-from packhorse.driver.message import Delivery, Listed, Message, Sent, Unique
+from packhorse.driver.abilities import Buries, Clears, KeepsDead, Lists, Rewrites
+from packhorse.driver.message import Delivery, Listed, Message, Rewriting, Sent, Unique
 from packhorse.errors import StoreRequired
 from packhorse.store.contract import AddMembers, Delete, Equals, Group, Put, RemoveMembers
 
@@ -40,6 +40,9 @@ class Graveyard(ABC):
 
     @abstractmethod
     def clear(self, older_than: float | None) -> int: ...
+
+    @abstractmethod
+    def rewrite(self, changes: Sequence[Rewriting]) -> int: ...
 
     def every(self, queue: str | None) -> Iterator[Listed]:
         """All of a queue, or of all, read in pages."""
@@ -73,6 +76,7 @@ class DriverGraveyard(Graveyard):
     """Dead messages that the broker keeps, moved there in the settling's own transaction."""
 
     def __init__(self, connection: "Connection") -> None:
+        self._connection = connection
         self._lists = connection.able(Lists, "list failed jobs")
         self._keeps = connection.able(KeepsDead, "keep failed jobs")
         self._clears = connection.able(Clears, "remove failed jobs")
@@ -94,6 +98,9 @@ class DriverGraveyard(Graveyard):
 
     def clear(self, older_than: float | None) -> int:
         return self._clears.clear(None, "dead", older_than)
+
+    def rewrite(self, changes: Sequence[Rewriting]) -> int:
+        return self._connection.able(Rewrites, "write messages anew").rewrite(changes)
 
 
 class _Grave(Struct, frozen=True):
@@ -198,6 +205,19 @@ class StoreGraveyard(Graveyard):
             page = members[start : start + PAGE]
             removed += self.forget([UUID(bytes=_MEMBER.unpack(one)[1]) for one in page])
         return removed
+
+    def rewrite(self, changes: Sequence[Rewriting]) -> int:
+        there = self._read([change.id for change in changes])
+        groups = []
+        for change in changes:
+            old = there.get(change.id)
+            if old is None or old.body != change.old:
+                continue
+            record = old.record if change.record is None else change.record
+            new = msgspec.structs.replace(old, body=change.new, record=record)
+            key = self._key(change.id)
+            groups.append(Group([Put(key, _encode(new))], [Equals(key, _encode(old))]))
+        return sum(answer is not None for answer in self._store.apply(groups))
 
     def _remove(self, graves: "Mapping[UUID, _Grave]") -> None:
         """Removes what is still as it was read."""

@@ -6,7 +6,17 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from packhorse.plugin import Cancels, Clears, KeepsDead, Message, Pauses, Sent, State
+from packhorse.plugin import (
+    Cancels,
+    Clears,
+    KeepsDead,
+    Message,
+    Pauses,
+    Rewrites,
+    Rewriting,
+    Sent,
+    State,
+)
 from packhorse_sql.database import Database
 from packhorse_sql.groups import promote
 from packhorse_sql.keys import free, hasten
@@ -19,7 +29,7 @@ STEP = 5_000
 """Rows that one transaction of `clear` removes, so that workers get their turn in between."""
 
 
-class Control(Listing, Cancels, Clears, Pauses, KeepsDead):
+class Control(Listing, Cancels, Clears, Pauses, KeepsDead, Rewrites):
     """Changes made by hand, each in a transaction of its own."""
 
     _database: Database
@@ -145,3 +155,26 @@ class Control(Listing, Cancels, Clears, Pauses, KeepsDead):
             self._remove(dead, chosen, packed)
             for packed in rows.packed([(id.bytes,) for id in ids])
         )
+
+    def rewrite(self, changes: Sequence[Rewriting]) -> int:
+        messages, dead = self._database.tables.messages, self._database.tables.dead
+
+        def work(connection: sa.Connection) -> int:
+            return sum(_rewrite(connection, messages, dead, change) for change in changes)
+
+        return self._database.write(work)
+
+
+def _rewrite(
+    connection: sa.Connection, messages: sa.Table, dead: sa.Table, change: Rewriting
+) -> int:
+    live = messages.update().where(
+        messages.c.id == change.id.bytes,
+        messages.c.body == change.old,
+        messages.c.state != LEASED,
+    )
+    if found := connection.execute(live.values(body=change.new)).rowcount:
+        return found
+    record = dead.c.record if change.record is None else change.record
+    gone = dead.update().where(dead.c.id == change.id.bytes, dead.c.body == change.old)
+    return connection.execute(gone.values(body=change.new, record=record)).rowcount

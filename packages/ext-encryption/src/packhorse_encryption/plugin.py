@@ -1,6 +1,6 @@
-"""What this package offers: a codec and its table of settings."""
+"""What this package offers: a codec, its table of settings, and commands for its keys."""
 
-from packhorse.plugin import CodecSpec, SettingSpec, hookimpl
+from packhorse.plugin import CodecSpec, CommandSpec, SettingSpec, hookimpl
 
 
 @hookimpl
@@ -11,3 +11,19 @@ def packhorse_codecs() -> list[CodecSpec]:
 @hookimpl
 def packhorse_settings() -> list[SettingSpec]:
     return [SettingSpec("encryption", "packhorse_encryption.settings:EncryptionSettings")]
+
+
+@hookimpl
+def packhorse_commands() -> list[CommandSpec]:
+    return [
+        CommandSpec(
+            "keys",
+            "packhorse_encryption.commands:keys",
+            summary="Make and look through the keys that seal messages.",
+        ),
+        CommandSpec(
+            "rotate",
+            "packhorse_encryption.commands:rotate_",
+            summary="Seal messages anew under the current key.",
+        ),
+    ]

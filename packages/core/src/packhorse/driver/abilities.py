@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from typing import Literal
 from uuid import UUID
 
-from packhorse.driver.message import Listed, Message, Sent, State
+from packhorse.driver.message import Listed, Message, Rewriting, Sent, State
 
 
 class Lists(ABC):
@@ -121,6 +121,18 @@ class Buries(ABC):
     @abstractmethod
     def exhume(self, queue: str | None) -> int:
         """Makes dead messages of a queue (None: of all) wait again, as they were; how many."""
+
+
+class Rewrites(ABC):
+    """Puts other bodies into messages where they stand."""
+
+    @abstractmethod
+    def rewrite(self, changes: Sequence[Rewriting]) -> int:
+        """Writes bodies anew, and records of dead messages; how many it wrote.
+
+        One that is leased or gone, or whose body is another by now, stays as it is. Nothing else of a
+        message changes: not its moment, place, key or group, nor how often it was delivered.
+        """
 
 
 class Rescues(ABC):

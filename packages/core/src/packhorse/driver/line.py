@@ -11,10 +11,10 @@ from collections import deque
 from heapq import heapify, heappop, heappush
 from itertools import takewhile
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from packhorse.driver.groups import Groups
-from packhorse.driver.message import Message
+from packhorse.driver.message import Message, Rewriting
 
 _Heap = list[tuple[float, int, int, "Entry"]]
 
@@ -41,6 +41,20 @@ class Entry(Struct, eq=False, gc=False):
     parked: bool = False
     record: bytes | None = None
     gone: bool = False
+
+    def rewrite(self, change: Rewriting) -> bool:
+        """Takes another body, if nobody holds it and its own is still the one that was read."""
+        if self.token or self.message.body != change.old:
+            return False
+        self.message = structs.replace(self.message, body=change.new)
+        if self.record is not None and change.record is not None:
+            self.record = change.record
+        return True
+
+
+def moment_of(entry: Entry) -> float:
+    """When a message falls due, or its lease ends."""
+    return entry.end if entry.token else entry.moment
 
 
 class Line:

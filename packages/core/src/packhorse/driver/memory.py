@@ -15,12 +15,12 @@ from uuid import UUID
 from msgspec import structs
 
 from packhorse.driver import abilities, limits
-from packhorse.driver.abilities import Cancels, Clears, KeepsDead, Lists, Pauses, Rescues
+from packhorse.driver.abilities import Cancels, Clears, KeepsDead, Lists, Pauses, Rescues, Rewrites
 from packhorse.driver.broker import Broker
 from packhorse.driver.contract import Capabilities, Consumer, Driver, DriverSetup
-from packhorse.driver.line import Entry
+from packhorse.driver.line import Entry, moment_of
 from packhorse.driver.memory_consumer import MemoryConsumer
-from packhorse.driver.message import Counts, Listed, Message, Sent, State
+from packhorse.driver.message import Counts, Listed, Message, Rewriting, Sent, State
 from packhorse.driver.personality import OPTIONS, PERSONALITIES, Personality
 from packhorse.driver.url import Url
 from packhorse.errors import ConfigError, ConnectionLost
@@ -88,7 +88,7 @@ class MemoryTransport(Driver, Clears):
             now = self.now()
             chosen = self._select(queue, state, now)
             if older_than is not None:
-                chosen = [each for each in chosen if _moment(each) <= now - older_than]
+                chosen = [each for each in chosen if moment_of(each) <= now - older_than]
             for entry in chosen:
                 if entry.record is None:
                     self.broker.remove(entry)
@@ -163,7 +163,7 @@ class MemoryBuries(MemoryTransport, abilities.Buries):
             return len(dead)
 
 
-class MemoryDriver(MemoryTransport, Lists, Cancels, Pauses, KeepsDead, Rescues):
+class MemoryDriver(MemoryTransport, Lists, Cancels, Pauses, KeepsDead, Rewrites, Rescues):
     """The reference driver: all abilities."""
 
     def list(
@@ -175,7 +175,7 @@ class MemoryDriver(MemoryTransport, Lists, Cancels, Pauses, KeepsDead, Rescues):
             if state == "dead":
                 entries.reverse()
             else:
-                entries.sort(key=lambda entry: (_moment(entry), entry.sequence))
+                entries.sort(key=lambda entry: (moment_of(entry), entry.sequence))
             keys = [entry.key for entry in entries] if after is not None else []
             start = keys.index(after.int) + 1 if after is not None and after.int in keys else 0
             return [self._listed(entry, now) for entry in islice(entries, start, start + limit)]
@@ -246,6 +246,12 @@ class MemoryDriver(MemoryTransport, Lists, Cancels, Pauses, KeepsDead, Rescues):
                 self.broker.end(entry, now)
             return len(dead)
 
+    def rewrite(self, changes: Sequence[Rewriting]) -> int:
+        with self.lock:
+            live, dead = self.broker.live, self.broker.dead
+            found = [(live.get(one.id.int) or dead.get(one.id.int), one) for one in changes]
+            return sum(entry is not None and entry.rewrite(one) for entry, one in found)
+
     def rescue(
         self, worker: str, keep: Collection[bytes] = (), blamed: Collection[UUID] | None = None
     ) -> int:
@@ -273,7 +279,7 @@ class MemoryDriver(MemoryTransport, Lists, Cancels, Pauses, KeepsDead, Rescues):
         return Listed(
             entry.message,
             _state(entry, now),
-            wall + _moment(entry),
+            wall + moment_of(entry),
             entry.deliveries,
             entry.worker or None,
             entry.cancelled,
@@ -290,7 +296,3 @@ def _state(entry: Entry, now: float) -> State:
     if entry.parked:
         return "parked"
     return "delayed" if entry.moment > now else "waiting"
-
-
-def _moment(entry: Entry) -> float:
-    return entry.end if entry.token else entry.moment

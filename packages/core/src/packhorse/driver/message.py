@@ -133,6 +133,15 @@ class Counts(Struct, frozen=True):
     parked: int = 0
 
 
+class Rewriting(Struct, frozen=True):
+    """Another body for a message whose body is `old`, and for a dead one another record."""
+
+    id: UUID
+    old: bytes
+    new: bytes
+    record: bytes | None = None
+
+
 class Listed(Struct, frozen=True):
     """One message as a listing shows it.
 

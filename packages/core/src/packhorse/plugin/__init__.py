@@ -4,6 +4,7 @@ Everything here is cheap to import: no client library, no worker, no command lin
 """
 
 from packhorse.clock import Clock
+from packhorse.contents import Passed, passed, write_anew
 from packhorse.driver import limits
 from packhorse.driver.abilities import (
     Buries,
@@ -14,6 +15,7 @@ from packhorse.driver.abilities import (
     Migrates,
     Pauses,
     Rescues,
+    Rewrites,
 )
 from packhorse.driver.contract import Capabilities, Consumer, Driver, DriverSetup, Runner
 from packhorse.driver.message import (
@@ -27,6 +29,7 @@ from packhorse.driver.message import (
     Refusal,
     Renewed,
     Reserved,
+    Rewriting,
     Sent,
     State,
     Unique,
@@ -129,6 +132,7 @@ __all__ = [
     "Older",
     "Outcome",
     "PackhorseError",
+    "Passed",
     "Pauses",
     "PayloadTooLarge",
     "Put",
@@ -139,6 +143,8 @@ __all__ = [
     "Reserved",
     "Retry",
     "Return",
+    "Rewrites",
+    "Rewriting",
     "Runner",
     "Sent",
     "Serializer",
@@ -157,4 +163,6 @@ __all__ = [
     "Value",
     "hookimpl",
     "limits",
+    "passed",
+    "write_anew",
 ]

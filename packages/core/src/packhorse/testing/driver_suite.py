@@ -31,6 +31,7 @@ from packhorse.testing.promises.pause import Pausing
 from packhorse.testing.promises.replacing import Replacing
 from packhorse.testing.promises.rescue import Rescuing
 from packhorse.testing.promises.reserving import Reserving
+from packhorse.testing.promises.rewriting import Rewritten
 from packhorse.testing.promises.sending import Sending
 from packhorse.testing.promises.settling import Settling
 from packhorse.testing.promises.unique import UniqueKeys
@@ -56,6 +57,7 @@ class DriverSuite(
     Pausing,
     Clearing,
     Rescuing,
+    Rewritten,
     Waking,
     Counting,
     Crowds,

@@ -11,6 +11,7 @@ from packhorse.driver.abilities import (
     Lists,
     Pauses,
     Rescues,
+    Rewrites,
 )
 from packhorse.driver.contract import Consumer, Driver, DriverSetup
 from packhorse.driver.message import Counts, Delivery, Message, Renewed, Reserved, Sent
@@ -20,7 +21,7 @@ from packhorse.errors import ConfigError
 
 T = TypeVar("T")
 
-ABILITIES: tuple[type, ...] = (Lists, Cancels, Clears, Pauses, KeepsDead, Buries, Rescues)
+ABILITIES: tuple[type, ...] = (Lists, Cancels, Clears, Pauses, KeepsDead, Buries, Rescues, Rewrites)
 
 
 class ForwardingDriver(Driver):

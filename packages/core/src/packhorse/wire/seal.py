@@ -87,15 +87,46 @@ def open_body(envelope: Envelope, codecs: Mapping[str, Codec], type: type[T]) ->
     Raises `InvalidPayload` for what cannot be read, and what a codec raises.
     """
     try:
-        data = bytes(envelope.body)
-        if envelope.enc:
-            data = base64.b64decode(_read_text(data), validate=True)
-            bound = _bound(envelope.v, envelope.id, envelope.job)
-            for name in reversed(envelope.enc):
-                data = _decode(_codec(codecs, name, envelope.job), data, bound, envelope.job)
+        data = _peeled(envelope, codecs, 0) if envelope.enc else bytes(envelope.body)
         return _read[type](data)  # type: ignore[return-value]
     except (ValueError, RecursionError) as error:
         raise InvalidPayload(f"job {envelope.job}: the body cannot be read: {error}") from error
+
+
+def layer(envelope: Envelope, codecs: Mapping[str, Codec], name: str) -> bytes:
+    """What the codec `name` of its `enc` made of a body.
+
+    Raises `InvalidPayload` for what cannot be read, and what a codec outside that one raises.
+    """
+    try:
+        return _peeled(envelope, codecs, envelope.enc.index(name) + 1)
+    except (ValueError, RecursionError) as error:
+        raise InvalidPayload(f"job {envelope.job}: the body cannot be read: {error}") from error
+
+
+def sealed_anew(envelope: Envelope, codecs: Mapping[str, Codec], name: str) -> bytes:
+    """The same message, gone through the codec `name` of its `enc` and those outside it once more.
+
+    Raises `InvalidPayload` for what cannot be read, and what a codec raises.
+    """
+    start = envelope.enc.index(name)
+    try:
+        data = _peeled(envelope, codecs, start)
+    except (ValueError, RecursionError) as error:
+        raise InvalidPayload(f"job {envelope.job}: the body cannot be read: {error}") from error
+    bound = _bound(envelope.v, envelope.id, envelope.job)
+    for each in envelope.enc[start:]:
+        data = _codec(codecs, each, envelope.job).encode(data, bound)
+    return _encode(msgspec.structs.replace(envelope, body=Raw(_encode(data))))
+
+
+def _peeled(envelope: Envelope, codecs: Mapping[str, Codec], left: int) -> bytes:
+    """A body as it was when it had gone through `left` of its codecs."""
+    data = base64.b64decode(_read_text(envelope.body), validate=True)
+    bound = _bound(envelope.v, envelope.id, envelope.job)
+    for name in reversed(envelope.enc[left:]):
+        data = _decode(_codec(codecs, name, envelope.job), data, bound, envelope.job)
+    return data
 
 
 def embed(arguments: bytes, serializer: str) -> Raw:
