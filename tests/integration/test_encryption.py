@@ -182,6 +182,24 @@ def test_a_job_that_is_to_be_sealed_is_refused_in_clear(
         assert "did not go through the codec 'encryption', which is required" in dead.reason
 
 
+def test_a_forged_message_of_an_unknown_job_has_nothing_sealed_for_it(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PACKHORSE_KEYS", OLD)
+    settings = {**config(url, require=True), "unknown_job_limit": 0}
+    with Packhorse(config=settings) as app:
+        caught = notes.bind("forged")
+        chain(notes.using(codecs=[]).bind("x"), notes.bind("y")).catch(caught).dispatch()
+        [one] = at_rest(app)
+        envelope = json.loads(one.message.body)
+        assert envelope["enc"] == []
+        app.queue().clear()
+        resend(app, one.message.id, msgspec.json.encode({**envelope, "job": "nobody"}))
+        drain(app)
+        assert journal.notes == []
+        assert app.failed.count() == 1
+
+
 def test_without_require_a_job_in_clear_runs_still(app: Packhorse) -> None:
     notes.using(codecs=[]).dispatch("from before")
     drain(app)
