@@ -28,7 +28,9 @@ class Slot:
     """One thread of the pool, and the handshake by which its handler may be interrupted.
 
     An exception is thrown into the thread only between arming and disarming, both under the lock,
-    and one that has not arrived by then is taken back, so that it never hits the next job.
+    and one that has not arrived by then is waited for, so that it never hits the next job. It cannot
+    be taken back: CPython 3.11 would have each thread of the process look for it at every turn from
+    then on, and a debugger or a tracer would hang.
     """
 
     def __init__(self) -> None:
@@ -55,21 +57,22 @@ class Slot:
         with self._lock:
             if self._armed is execution and not self._thrown:
                 self._thrown = True
-                _throw(self._thread, ctypes.py_object(TimeUp))
+                _throw(self._thread)
 
     def _disarm(self) -> None:
+        arrived = False
         while True:
             try:
                 with self._lock:
                     self._armed = None
-                    if self._thrown:
-                        _throw(self._thread, None)
+                if self._thrown and not arrived:
+                    _throw(self._thread)  # in place of one that is on its way, if there is one
+                    while True:  # it arrives with the next turn
+                        pass
                 return
             except TimeUp:
-                continue  # it arrived between the handler's end and here
+                arrived = True
 
 
-def _throw(
-    thread: ctypes.c_ulong, exception: "ctypes.py_object[type[BaseException]] | None"
-) -> None:
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, exception)
+def _throw(thread: ctypes.c_ulong) -> None:
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(TimeUp))
