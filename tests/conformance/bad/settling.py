@@ -182,6 +182,7 @@ class NeverStartsTheCountAgain(BadConsumer):
 
 class LosesTheRecordOfTheDead(BadConsumer):
     caught_by: ClassVar = {"test_a_dead_message_is_kept_with_its_record"}
+    also: ClassVar = {"test_a_dead_one_gets_its_record_too"}
 
     def settled(self, outcome: Outcome) -> Outcome:
         return replace(outcome, record=b"") if type(outcome) is Dead else outcome
